@@ -1,0 +1,182 @@
+// What the controller and the relay say to each other on the relay's Unix socket, as values. The
+// relay listens; the controller asks, the relay answers each request once, with the request's id.
+// Encoding and framing: codec.hpp, frame.hpp. Neither side needs the other to be of the same
+// version.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/clock.hpp"
+#include "common/host_name.hpp"
+#include "common/net/ip_address.hpp"
+
+namespace adit::control {
+
+/// The newest protocol version this build speaks, and the oldest that it still understands (N−1).
+inline constexpr std::uint16_t kProtocolVersion = 1;
+inline constexpr std::uint16_t kOldestProtocolVersion = 1;
+
+/// One place where clients arrive: a configured address and port. This pair is the listener's
+/// identity, also when `port` is 0 and the kernel chooses the real one.
+struct ListenAddress {
+  IpAddress address;  ///< "::" is dual-stack
+  std::uint16_t port = 0;
+
+  auto operator<=>(const ListenAddress&) const = default;
+};
+
+/// A target with its share among the targets of a route.
+struct Target {
+  Endpoint endpoint;
+  std::uint16_t weight = 1;
+
+  bool operator==(const Target&) const = default;
+};
+
+/// Server name (on a public port) -> targets, with their policy.
+struct Route {
+  std::string name;          ///< stable over revisions, unique in a table: "host/app.example.com"
+  HostPattern pattern;       ///< which server names it serves
+  std::uint16_t port = 443;  ///< configured public port; 0 lets the kernel choose
+  std::string site;
+  std::vector<Target> targets;  ///< at least one
+  Milliseconds drain{5000};     ///< how long its connections may go on after its removal
+
+  bool operator==(const Route&) const = default;
+};
+
+struct Timeouts {
+  Milliseconds hello{10'000};
+  Milliseconds connect{5'000};
+  Milliseconds hold{30'000};
+  Milliseconds idle{3'600'000};
+  Milliseconds half_closed{300'000};
+
+  bool operator==(const Timeouts&) const = default;
+};
+
+/// 0 would mean "none at all", so every limit is at least 1.
+struct Limits {
+  std::uint32_t connections = 20'000;
+  std::uint32_t connections_per_client = 200;
+  std::uint32_t rate_per_client = 100;  ///< new connections per second
+
+  bool operator==(const Limits&) const = default;
+};
+
+struct Settings {
+  std::vector<IpAddress> addresses;  ///< where every route's port is listened on
+  Timeouts timeouts;
+  Limits limits;
+  Privacy privacy = Privacy::Full;
+
+  bool operator==(const Settings&) const = default;
+};
+
+/// The whole route table: what `check` and `set` carry and what the relay caches on its disk.
+struct Table {
+  std::uint64_t revision = 0;
+  Settings settings;
+  std::vector<Route> routes;
+
+  bool operator==(const Table&) const = default;
+};
+
+/// First message of both sides.
+struct Hello {
+  std::uint16_t oldest_version = kOldestProtocolVersion;
+  std::uint16_t newest_version = kProtocolVersion;
+  std::string software;  ///< "adit-controller 0.1.0"
+
+  bool operator==(const Hello&) const = default;
+};
+
+struct HelloReply {
+  std::uint16_t version = kProtocolVersion;  ///< what both speak from here on
+  std::string software;
+
+  bool operator==(const HelloReply&) const = default;
+};
+
+/// Would `table` work here? Binds (without listening) the ports it needs and keeps them 30 s.
+struct Check {
+  Table table;
+  bool operator==(const Check&) const = default;
+};
+
+struct CheckReply {
+  std::vector<std::string> problems;  ///< empty: yes
+  bool operator==(const CheckReply&) const = default;
+};
+
+/// Make `table` live.
+struct Set {
+  Table table;
+  bool operator==(const Set&) const = default;
+};
+
+/// Sent when every worker runs the table and it is on disk.
+struct SetReply {
+  std::vector<std::string> problems;  ///< not empty: refused, the old table goes on
+  std::string warning;                ///< live, but ("cache not written: ...")
+  std::uint64_t revision = 0;         ///< of the table that is live now
+
+  bool operator==(const SetReply&) const = default;
+};
+
+struct StatsRequest {
+  bool operator==(const StatsRequest&) const = default;
+};
+
+struct ListenerStats {
+  ListenAddress configured;
+  std::uint16_t bound_port = 0;  ///< 0: not bound
+  std::string problem;           ///< why not bound; retried
+
+  bool operator==(const ListenerStats&) const = default;
+};
+
+struct RouteStats {
+  std::string name;
+  std::uint64_t active = 0;
+  std::uint64_t connections = 0;
+  std::uint64_t bytes_to_target = 0;
+  std::uint64_t bytes_to_client = 0;
+
+  bool operator==(const RouteStats&) const = default;
+};
+
+struct Stats {
+  std::string software;
+  std::uint32_t supervisor_pid = 0;
+  std::uint32_t data_pid = 0;
+  std::uint64_t revision = 0;      ///< 0: no table yet
+  std::uint64_t table_digest = 0;  ///< digest(table) of the live table; 0: none
+  std::uint32_t workers = 0;
+  std::uint64_t active = 0;
+  std::uint64_t accepted = 0;
+  std::uint64_t bytes_to_target = 0;
+  std::uint64_t bytes_to_client = 0;
+  std::uint64_t spliced_bytes = 0;
+  Limits effective_limits;                      ///< after what RLIMIT_NOFILE allows
+  std::map<std::string, std::uint64_t> closed;  ///< by typed reason, e.g. "refused_unknown_name"
+  std::vector<ListenerStats> listeners;
+  std::vector<RouteStats> routes;
+
+  bool operator==(const Stats&) const = default;
+};
+
+/// The answer to what could not be understood or done.
+struct Failure {
+  std::string what;
+  bool operator==(const Failure&) const = default;
+};
+
+using Message =
+    std::variant<Hello, HelloReply, Check, CheckReply, Set, SetReply, StatsRequest, Stats, Failure>;
+
+}  // namespace adit::control
