@@ -15,4 +15,8 @@ if(ADIT_SANITIZE)
   target_link_options(adit_options INTERFACE -fsanitize=${ADIT_SANITIZE})
 endif()
 
+if(ADIT_FUZZ)  # coverage for libFuzzer in every object; only the fuzz targets link its main
+  target_compile_options(adit_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 configure_file(${PROJECT_SOURCE_DIR}/cmake/version.hpp.in ${PROJECT_BINARY_DIR}/common/version.hpp @ONLY)

@@ -1,0 +1,74 @@
+// What a person writes, as values: sites, hosts and the relay's settings, each with its owner. A
+// Resources value is built whole, validated whole (validate.hpp) and then only replaced. PURE.
+// Optional members are those whose absence means "take the default of the site or the relay".
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/clock.hpp"
+#include "common/control/messages.hpp"
+#include "common/host_name.hpp"
+#include "common/net/ip_address.hpp"
+#include "controller/wireguard/key.hpp"
+
+namespace adit::config {
+
+/// The built-in site whose targets the VPS reaches without a tunnel.
+inline constexpr const char* kDirectSite = "direct";
+inline constexpr const char* kDefaultOwner = "cli";
+
+/// A target as written: an address, or a name that the controller resolves (not in this version).
+struct Site {
+  std::string owner = kDefaultOwner;
+  std::optional<wireguard::PublicKey> public_key;  ///< without one the site waits as pending-key
+  std::vector<IpPrefix> networks;     ///< AllowedIPs besides the tunnel address; sorted
+  std::optional<IpAddress> address;   ///< tunnel address; always set in a stored revision
+  std::optional<IpAddress> address6;  ///< from the ULA; always set in a stored revision
+  Seconds keepalive{25};
+  std::optional<Endpoint> target;  ///< default target of the site's hosts
+  std::optional<Endpoint> http_target;
+
+  bool operator==(const Site&) const = default;
+};
+
+struct Host {
+  std::string owner = kDefaultOwner;
+  std::string site;
+  std::optional<Endpoint> target;  ///< else the site's
+  std::optional<Endpoint> http_target;
+  std::optional<std::uint16_t> port;  ///< public port; else the relay's https_port
+  Milliseconds drain{5000};
+
+  bool operator==(const Host&) const = default;
+};
+
+struct Relay {
+  std::string owner = kDefaultOwner;
+  std::vector<IpAddress> addresses;             ///< default: "::"
+  std::uint16_t https_port = 443;               ///< 0: the kernel chooses
+  std::optional<std::uint16_t> http_port = 80;  ///< nullopt: off
+  control::Timeouts timeouts;
+  control::Limits limits;
+  Privacy privacy = Privacy::Full;
+
+  bool operator==(const Relay&) const = default;
+};
+
+/// Keys: site names; host patterns in their normal text ("app.example.com", "*.lab.example.com",
+/// "*").
+struct Resources {
+  std::map<std::string, Site> sites;
+  std::map<std::string, Host> hosts;
+  std::optional<Relay> relay;  ///< nullopt: every default
+
+  bool operator==(const Resources&) const = default;
+};
+
+/// A name for a site: 1..63 of [a-z0-9-], beginning with a letter or digit.
+bool is_valid_site_name(std::string_view name);
+
+}  // namespace adit::config

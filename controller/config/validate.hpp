@@ -1,0 +1,26 @@
+// Checks over the whole of a Resources value, which no single key can show. PURE.
+#pragma once
+
+#include "controller/config/address_pool.hpp"
+#include "controller/config/problem.hpp"
+#include "controller/config/resources.hpp"
+#include "controller/config/yaml_reader.hpp"
+
+namespace adit::config {
+
+/// Facts about the machine that bound what may be written.
+struct NodeFacts {
+  AddressPool pool;
+  std::vector<IpPrefix> own_networks;  ///< the VPS's own; a site's network must not overlap them
+};
+
+/// Fills what is left to adit (tunnel addresses: kept from `before` where the site was there, else
+/// the first free one), then checks: known sites, a target for every host (its own or its site's),
+/// targets inside the site's networks or its tunnel address (`direct`: anywhere but unspecified),
+/// networks that overlap neither each other across sites, nor the pool, nor the VPS's own;
+/// addresses inside the pool's site range and used once; public keys used once and not the node's
+/// own; `direct` not redefined. `positions` may be empty.
+Checked<Resources> complete_and_validate(Resources wanted, const Resources& before,
+                                         const NodeFacts& facts, const SourceMap& positions);
+
+}  // namespace adit::config

@@ -1,0 +1,51 @@
+// The store of revisions. A revision is one immutable document of the whole desired state with who,
+// when and why; the head is the newest. One writer (the local worker); SQLite today, etcd may
+// implement the same later.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/result.hpp"
+#include "controller/config/resources.hpp"
+
+namespace adit::store {
+
+struct Revision {
+  std::uint64_t number = 0;  ///< from 1; 0: the empty state before the first
+  std::string owner;         ///< on whose behalf the change was made
+  std::uint32_t uid = 0;     ///< who was on the other side of the socket
+  std::int64_t time = 0;     ///< seconds since 1970
+  std::string message;       ///< why (`--message`), may be empty
+  config::Resources resources;
+
+  bool operator==(const Revision&) const = default;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  /// The newest revision; number 0 and no resources if nothing was ever committed.
+  virtual Result<Revision> head() = 0;
+  /// Makes `revision` the head, numbered expected_head + 1, all or nothing and on disk when this
+  /// returns. Errc::Conflict if the head is no longer `expected_head`. Returns the new number.
+  virtual Result<std::uint64_t> commit(std::uint64_t expected_head, const Revision& revision) = 0;
+  /// Errc::NotFound if there is no such revision.
+  virtual Result<Revision> get(std::uint64_t number) = 0;
+  /// Calls `on_change(head number)` after each commit, in the thread that commits; one watcher.
+  virtual void watch(std::function<void(std::uint64_t)> on_change) = 0;
+  /// Takes the right to write for this process, held until the store is closed. Errc::Conflict:
+  /// another has it.
+  virtual Result<void> lease() = 0;
+};
+
+/// Opens or makes `state_dir`/adit.db (0600, WAL). A newer schema than this build knows is
+/// Errc::Conflict, a damaged file Errc::System with what to do; neither is ever overwritten.
+Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& state_dir);
+
+}  // namespace adit::store
