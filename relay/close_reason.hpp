@@ -1,0 +1,56 @@
+// CloseReason: the typed reason of every way out of a connection. Each has one counter, one word in
+// the log line and one name in `Stats::closed`; the words are stable and never used again for
+// something else.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace adit::relay {
+
+enum class CloseReason : std::uint8_t {
+  // The connection was relayed.
+  Finished,            ///< both sides closed in order
+  ClientReset,         ///< the client sent RST; passed on as RST
+  TargetReset,         ///< the target sent RST; passed on as RST
+  ClientUnresponsive,  ///< keepalive or TCP_USER_TIMEOUT gave the client up
+  TargetUnresponsive,  ///< likewise the target
+  IdleTimeout,         ///< no byte in either direction for `timeouts.idle`
+  HalfClosedTimeout,   ///< one side closed, the other was silent for `timeouts.half_closed`
+  RouteRemoved,        ///< its route left the table and `drain` is over
+  // The client left by itself before it was relayed: no refusal.
+  ClientLeftBeforeHello,      ///< not one byte came: a health check or a port scan
+  ClientLeftInHello,          ///< FIN or RST after some bytes of a ClientHello
+  ClientLeftWhileConnecting,  ///< while the target was dialled
+  // Refused by what the client sent or is.
+  RefusedNotTls,           ///< closed without an answer
+  RefusedMalformedHello,   ///< decode_error or the fitting alert
+  RefusedHelloTooLarge,    ///< over the reader's bounds
+  RefusedHelloTimeout,     ///< the ClientHello was not whole within `timeouts.hello`
+  RefusedUnknownName,      ///< unrecognized_name: no route for a valid name
+  RefusedNoName,           ///< unrecognized_name: no name, and no catch-all on this port
+  RefusedOverClientLimit,  ///< reset at accept, as the next three
+  RefusedOverClientRate,
+  RefusedOverGlobalLimit,
+  RefusedOverHelloLimit,  ///< too many connections wait for their ClientHello
+  // The target could not be reached: alert internal_error.
+  TargetRefused,      ///< RST to our SYN
+  TargetUnreachable,  ///< no kernel route, ICMP unreachable, or no source port left
+  TargetTimeout,      ///< no answer within `timeouts.connect`
+  // Ours.
+  Shutdown,          ///< the relay ends
+  OutOfDescriptors,  ///< EMFILE or ENFILE where one was needed
+  InternalError,     ///< a system call failed that should not
+};
+
+inline constexpr std::size_t kCloseReasonCount =
+    static_cast<std::size_t>(CloseReason::InternalError) + 1;
+
+/// "refused_unknown_name": lower case, underscores, valid for ever.
+[[nodiscard]] std::string_view to_string(CloseReason reason);
+
+/// Whether the relay turned the client away for what it sent or is (a `Refused…` reason).
+[[nodiscard]] bool is_refusal(CloseReason reason);
+
+}  // namespace adit::relay

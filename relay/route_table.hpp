@@ -1,0 +1,109 @@
+// RouteTable: the immutable snapshot that every lookup goes to. Built whole from a control::Table,
+// swapped whole, never edited; a connection keeps its shared_ptr<const Route>, never the table.
+// What outlives a push (counters of a route) is its RouteState, found by the route's name. PURE.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "common/control/messages.hpp"
+#include "common/result.hpp"
+
+namespace adit::relay {
+
+/// What a route counts. Any thread may add; relaxed order is enough, nothing is decided by them.
+struct RouteState {
+  std::atomic<std::uint64_t> active{0};       ///< connections open now
+  std::atomic<std::uint64_t> connections{0};  ///< connections ever
+  std::atomic<std::uint64_t> bytes_to_target{0};
+  std::atomic<std::uint64_t> bytes_to_client{0};
+};
+
+struct Route {
+  control::Route spec;
+  std::shared_ptr<RouteState> state;  ///< never null
+};
+
+/// The RouteState of every name that a table or a connection still uses: a name that comes back
+/// while its old connections drain counts on. One owner, one thread (whoever builds tables).
+class RouteStates {
+ public:
+  /// The living state of `name`, or a new one.
+  std::shared_ptr<RouteState> get(const std::string& name);
+  /// Forgets names that nothing uses any more. `build` does it.
+  void drop_unused();
+
+  [[nodiscard]] std::size_t size() const { return states_.size(); }
+
+ private:
+  std::unordered_map<std::string, std::weak_ptr<RouteState>> states_;
+};
+
+/// Everything that keeps `table` from being served, one sentence each, at most 100 (the last one
+/// then says how many more); empty: it is good. Routes are named by place and displayed pattern,
+/// so that the sentences follow the privacy setting.
+[[nodiscard]] std::vector<std::string> find_problems(const control::Table& table);
+
+class RouteTable {
+ public:
+  /// Errc::Invalid with all problems of find_problems, "; " between them, and nothing is changed.
+  /// A route that equals the one of the same name in `previous` (may be null) is shared with it.
+  static Result<std::shared_ptr<const RouteTable>> build(const control::Table& table,
+                                                         const RouteTable* previous,
+                                                         RouteStates& states);
+
+  /// The route for `name` on the listener configured with `configured_port`: exact, then the
+  /// wildcard of its parent (one label), then the port's catch-all; `name` null (no server name)
+  /// only the catch-all. Null: no route. O(1), no allocation; valid as long as the table.
+  [[nodiscard]] const std::shared_ptr<const Route>* find(std::uint16_t configured_port,
+                                                         const HostName* name) const;
+
+  /// The route called `route_name` ("host/app.example.com"), null if it is not in this table. For
+  /// finding out which connections a new table removes; O(log n).
+  [[nodiscard]] const std::shared_ptr<const Route>* find_by_name(std::string_view route_name) const;
+
+  /// In the table's order.
+  [[nodiscard]] std::span<const std::shared_ptr<const Route>> routes() const { return routes_; }
+
+  /// The configured ports that routes use, ascending, each once (0 among them when it is used).
+  [[nodiscard]] std::span<const std::uint16_t> ports() const { return ports_; }
+
+  [[nodiscard]] const control::Settings& settings() const { return settings_; }
+
+  [[nodiscard]] std::uint64_t revision() const { return revision_; }
+
+  /// control::digest of the table it was built from.
+  [[nodiscard]] std::uint64_t digest() const { return digest_; }
+
+ private:
+  /// Open addressing over the routes: `index` is the place in routes_ plus one, 0 means free.
+  struct Slot {
+    std::uint32_t hash = 0;
+    std::uint32_t index = 0;
+  };
+
+  RouteTable() = default;
+  void index_patterns();
+  void index_names();
+  void collect_ports();
+  [[nodiscard]] const std::shared_ptr<const Route>* lookup(std::uint16_t port,
+                                                           HostPattern::Kind kind,
+                                                           std::string_view name) const;
+
+  std::vector<std::shared_ptr<const Route>> routes_;
+  std::vector<Slot> slots_;  ///< by (port, kind, name); a power of two, at most half full
+  std::vector<std::uint32_t> by_name_;  ///< places in routes_, sorted by route name
+  std::vector<std::uint16_t> ports_;
+  control::Settings settings_;
+  std::uint64_t revision_ = 0;
+  std::uint64_t digest_ = 0;
+};
+
+}  // namespace adit::relay
