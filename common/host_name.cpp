@@ -118,7 +118,10 @@ Result<HostName> HostName::parse(std::string_view text) {
     if (dot == std::string_view::npos) break;
     rest.remove_prefix(dot + 1);
   }
-  if (IpAddress::parse(name)) {
+  // A colon was refused above, so only a dotted quad can be left; failing to parse one costs an
+  // error text, which names without a digit at the end (the hot path) need not pay.
+  const bool ends_in_digit = name.back() >= '0' && name.back() <= '9';
+  if (ends_in_digit && IpAddress::parse(name)) {
     return fail(Errc::Invalid, "an IP address stands where a host name is needed");
   }
   return HostName(std::move(name));

@@ -66,7 +66,7 @@ class Admission {
   };
 
   struct Hash {
-    std::uint64_t key = 0;
+    std::uint64_t key;
     std::size_t operator()(const Key& client) const noexcept;
   };
 

@@ -94,11 +94,16 @@ class ClientHelloReader {
   [[nodiscard]] Alert alert() const { return alert_; }
 
  private:
-  ParseStatus read_record_header(std::span<const std::uint8_t> rest);
-  ParseStatus read_fragment(std::span<const std::uint8_t> all, std::size_t available);
-  ParseStatus read_handshake_header(std::span<const std::uint8_t> fragment);
-  ParseStatus read_message(std::span<const std::uint8_t> all);
+  using Bytes = std::span<const std::uint8_t>;
+
+  ParseStatus read_record_header(Bytes rest);
+  ParseStatus read_fragment(Bytes rest, Bytes all);
+  ParseStatus read_handshake_header(Bytes fragment);
+  ParseStatus read_message(Bytes all);
   ParseStatus refuse(ParseStatus status, Alert alert);
+
+  /// The length that the handshake header claims; once that header is whole.
+  [[nodiscard]] std::size_t body_bytes() const { return message_header_ & 0xff'ffffU; }
 
   ParseStatus status_ = ParseStatus::NeedMore;
   Alert alert_ = Alert::DecodeError;

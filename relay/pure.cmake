@@ -6,6 +6,7 @@ add_library(adit_relay_core STATIC
   route_table.cpp
   server_name.cpp
   table_cache.cpp
+  table_problems.cpp
   timer_wheel.cpp
   tls_alert.cpp)
 add_library(adit::relay_core ALIAS adit_relay_core)

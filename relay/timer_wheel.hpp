@@ -84,7 +84,7 @@ class TimerWheel {
   [[nodiscard]] std::uint64_t tick_at_or_before(TimePoint time) const;
   [[nodiscard]] std::uint64_t tick_at_or_after(TimePoint time) const;
   void place(TimerNode& node);
-  void empty_into_due(unsigned level, std::size_t slot);
+  void empty_slot(unsigned level);
   TimerNode* take_due(std::uint64_t now_tick);
   std::optional<std::uint64_t> next_event_tick();
   std::optional<std::uint64_t> next_event_tick(unsigned level);

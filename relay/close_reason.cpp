@@ -1,0 +1,69 @@
+#include "relay/close_reason.hpp"
+
+namespace adit::relay {
+
+std::string_view to_string(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::Finished:
+      return "finished";
+    case CloseReason::ClientReset:
+      return "client_reset";
+    case CloseReason::TargetReset:
+      return "target_reset";
+    case CloseReason::ClientUnresponsive:
+      return "client_unresponsive";
+    case CloseReason::TargetUnresponsive:
+      return "target_unresponsive";
+    case CloseReason::IdleTimeout:
+      return "idle_timeout";
+    case CloseReason::HalfClosedTimeout:
+      return "half_closed_timeout";
+    case CloseReason::RouteRemoved:
+      return "route_removed";
+    case CloseReason::ClientLeftBeforeHello:
+      return "client_left_before_hello";
+    case CloseReason::ClientLeftInHello:
+      return "client_left_in_hello";
+    case CloseReason::ClientLeftWhileConnecting:
+      return "client_left_while_connecting";
+    case CloseReason::RefusedNotTls:
+      return "refused_not_tls";
+    case CloseReason::RefusedMalformedHello:
+      return "refused_malformed_hello";
+    case CloseReason::RefusedHelloTooLarge:
+      return "refused_hello_too_large";
+    case CloseReason::RefusedHelloTimeout:
+      return "refused_hello_timeout";
+    case CloseReason::RefusedUnknownName:
+      return "refused_unknown_name";
+    case CloseReason::RefusedNoName:
+      return "refused_no_name";
+    case CloseReason::RefusedOverClientLimit:
+      return "refused_over_client_limit";
+    case CloseReason::RefusedOverClientRate:
+      return "refused_over_client_rate";
+    case CloseReason::RefusedOverGlobalLimit:
+      return "refused_over_global_limit";
+    case CloseReason::RefusedOverHelloLimit:
+      return "refused_over_hello_limit";
+    case CloseReason::TargetRefused:
+      return "target_refused";
+    case CloseReason::TargetUnreachable:
+      return "target_unreachable";
+    case CloseReason::TargetTimeout:
+      return "target_timeout";
+    case CloseReason::Shutdown:
+      return "shutdown";
+    case CloseReason::OutOfDescriptors:
+      return "out_of_descriptors";
+    case CloseReason::InternalError:
+      return "internal_error";
+  }
+  return "internal_error";
+}
+
+bool is_refusal(CloseReason reason) {
+  return reason >= CloseReason::RefusedNotTls && reason <= CloseReason::RefusedOverHelloLimit;
+}
+
+}  // namespace adit::relay

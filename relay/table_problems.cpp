@@ -1,0 +1,105 @@
+// What keeps a table from being served. The controller checks the same and more before it sends
+// one; the relay trusts nobody, and a cached table may be from another version.
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <unordered_set>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "relay/route_table.hpp"
+
+namespace adit::relay {
+
+namespace {
+
+constexpr std::size_t kMostProblems = 100;
+
+/// Keeps the first ones and counts the rest: a bad table of 100 000 routes is still one answer.
+class Problems {
+ public:
+  void add(std::string what) {
+    if (listed_.size() < kMostProblems - 1) {
+      listed_.push_back(std::move(what));
+    } else {
+      ++unlisted_;
+      last_ = std::move(what);
+    }
+  }
+
+  std::vector<std::string> take() {
+    if (unlisted_ == 1) listed_.push_back(std::move(last_));
+    if (unlisted_ > 1) listed_.push_back(fmt::format("and {} more problems", unlisted_));
+    return std::move(listed_);
+  }
+
+ private:
+  std::vector<std::string> listed_;
+  std::size_t unlisted_ = 0;
+  std::string last_;
+};
+
+void check_addresses(const std::vector<IpAddress>& addresses, bool has_routes, Problems& out) {
+  if (addresses.empty() && has_routes) out.add("settings: no address to listen on");
+  std::set<IpAddress> seen;
+  for (const IpAddress& address : addresses) {
+    if (!seen.insert(address).second) {
+      out.add(fmt::format("settings: address {} stands twice", address));
+    }
+  }
+}
+
+void check_settings(const control::Table& table, Problems& out) {
+  const control::Settings& settings = table.settings;
+  check_addresses(settings.addresses, !table.routes.empty(), out);
+  const auto need_some = [&](std::string_view what, auto value) {
+    if (value <= decltype(value){}) out.add(fmt::format("settings: {} must be more than 0", what));
+  };
+  need_some("timeouts.hello", settings.timeouts.hello);
+  need_some("timeouts.connect", settings.timeouts.connect);
+  need_some("timeouts.hold", settings.timeouts.hold);
+  need_some("timeouts.idle", settings.timeouts.idle);
+  need_some("timeouts.half_closed", settings.timeouts.half_closed);
+  need_some("limits.connections", settings.limits.connections);
+  need_some("limits.connections_per_client", settings.limits.connections_per_client);
+  need_some("limits.rate_per_client", settings.limits.rate_per_client);
+}
+
+void check_targets(const control::Route& route, const std::string& which, Problems& out) {
+  if (route.targets.empty()) out.add(fmt::format("{}: no target", which));
+  bool has_weight = route.targets.empty();
+  for (const control::Target& target : route.targets) {
+    has_weight = has_weight || target.weight > 0;
+    if (target.endpoint.port == 0 || target.endpoint.address.is_unspecified()) {
+      out.add(fmt::format("{}: {} is no address and port to dial", which, target.endpoint));
+    }
+  }
+  if (!has_weight) out.add(fmt::format("{}: every target has weight 0", which));
+}
+
+}  // namespace
+
+std::vector<std::string> find_problems(const control::Table& table) {
+  Problems out;
+  check_settings(table, out);
+  std::unordered_set<std::string_view> names;
+  std::set<std::tuple<std::uint16_t, std::string_view>> patterns;
+  for (std::size_t i = 0; i < table.routes.size(); ++i) {
+    const control::Route& route = table.routes[i];
+    const auto which = [&] { return fmt::format("route {} ({})", i + 1, route.pattern); };
+    if (route.name.empty()) out.add(fmt::format("{}: no name", which()));
+    if (!names.insert(route.name).second && !route.name.empty()) {
+      out.add(fmt::format("{}: an earlier route has the same name", which()));
+    }
+    if (!patterns.emplace(route.port, route.pattern.wire_text()).second) {
+      out.add(fmt::format("{}: an earlier route serves the same on port {}", which(), route.port));
+    }
+    if (route.drain < Milliseconds::zero()) out.add(fmt::format("{}: drain is negative", which()));
+    check_targets(route, which(), out);
+  }
+  return out.take();
+}
+
+}  // namespace adit::relay
