@@ -2,20 +2,16 @@
 // no operator<<, no comparison that leaks by timing: whoever needs the bytes says `.reveal()`.
 #pragma once
 
-#include <array>
-#include <cstddef>
-#include <cstdint>
 #include <type_traits>
-#include <utility>
 
 #include <string.h>
 
 namespace adit::secrets {
 
 template <class T>
-requires std::is_trivially_copyable_v<T>
-
 class Secret {
+  static_assert(std::is_trivially_copyable_v<T>, "only plain bytes can be wiped");
+
  public:
   Secret() = default;
 

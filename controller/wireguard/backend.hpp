@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/net/ip_address.hpp"
@@ -41,6 +42,11 @@ struct Link {
 /// Which implementation carries the interface.
 enum class Implementation { Kernel, Userspace };
 
+/// "kernel" or "userspace".
+std::string_view to_string(Implementation implementation);
+
+/// Every change is idempotent: what is already so (an address that is there, a route that is gone,
+/// an interface that was made before) is success. A missing privilege is Errc::Denied with the fix.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -70,7 +76,9 @@ class Backend {
 };
 
 /// Kernel where the "wireguard" generic netlink family answers or the link type can be made, else
-/// userspace with sockets in `uapi_directory` (normally /var/run/wireguard).
-Result<std::unique_ptr<Backend>> open_backend(const std::string& uapi_directory);
+/// userspace with sockets in `uapi_directory` (normally /var/run/wireguard) and the program
+/// `wireguard_go` (a path, or a name in PATH). Needs no privilege; what it opens does.
+Result<std::unique_ptr<Backend>> open_backend(const std::string& uapi_directory,
+                                              const std::string& wireguard_go = "wireguard-go");
 
 }  // namespace adit::wireguard

@@ -32,8 +32,12 @@ class PrivateKey {
  public:
   /// A fresh one from the system's random source (OpenSSL RAND_priv_bytes).
   static Result<PrivateKey> generate();
+  /// As PublicKey::parse; clamped, as every WireGuard does with what it is given.
   static Result<PrivateKey> parse(std::string_view base64);
+  /// From 32 raw bytes, as UAPI shows them; the caller wipes its own.
+  static PrivateKey from_bytes(KeyBytes bytes);
 
+  /// X25519 with the base point. Errc::System if OpenSSL refuses.
   [[nodiscard]] Result<PublicKey> public_key() const;
 
   [[nodiscard]] const KeyBytes& reveal() const { return bytes_.reveal(); }
@@ -47,8 +51,8 @@ class PrivateKey {
   secrets::Secret<KeyBytes> bytes_;
 };
 
-/// The node's own key in `path`: read (its mode must be 0600 or stricter), or made at first start
-/// with mode 0600 and synced to disk.
+/// The node's own key in `path`: read (its mode must be 0600 or stricter: secrets/secret_file.hpp),
+/// or made at first start with mode 0600 and synced to disk.
 Result<PrivateKey> load_or_create_private_key(const std::string& path);
 
 }  // namespace adit::wireguard
