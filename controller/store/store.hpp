@@ -3,7 +3,7 @@
 // implement the same later.
 #pragma once
 
-#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -26,6 +26,18 @@ struct Revision {
   bool operator==(const Revision&) const = default;
 };
 
+/// A revision without its document, as a history shows it.
+struct RevisionInfo {
+  std::uint64_t number = 0;
+  std::string owner;
+  std::uint32_t uid = 0;
+  std::int64_t time = 0;
+  std::string message;
+  std::string summary;  ///< what it changed: "+host app.example.com, ~site home"
+
+  bool operator==(const RevisionInfo&) const = default;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -37,6 +49,8 @@ class Store {
   virtual Result<std::uint64_t> commit(std::uint64_t expected_head, const Revision& revision) = 0;
   /// Errc::NotFound if there is no such revision.
   virtual Result<Revision> get(std::uint64_t number) = 0;
+  /// The newest `limit` revisions, newest first.
+  virtual Result<std::vector<RevisionInfo>> list(std::size_t limit) = 0;
   /// Calls `on_change(head number)` after each commit, in the thread that commits; one watcher.
   virtual void watch(std::function<void(std::uint64_t)> on_change) = 0;
   /// Takes the right to write for this process, held until the store is closed. Errc::Conflict:
@@ -44,8 +58,9 @@ class Store {
   virtual Result<void> lease() = 0;
 };
 
-/// Opens or makes `state_dir`/adit.db (0600, WAL). A newer schema than this build knows is
-/// Errc::Conflict, a damaged file Errc::System with what to do; neither is ever overwritten.
+/// Opens or makes `state_dir`/adit.db (0600, WAL); the folder must be there. A newer schema than
+/// this build knows is Errc::Conflict, a damaged file Errc::System with what to do; neither is ever
+/// overwritten. Errc::Denied if it cannot be written.
 Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& state_dir);
 
 }  // namespace adit::store
