@@ -43,6 +43,11 @@ Result<UapiClient> UserspaceBackend::connect(const std::string& name) {
                             socket_path(name), name));
   }
   if (client) return client;
+  if (client.error().code == Errc::Denied) {
+    return fail(Errc::Denied, fmt::format("{} belongs to another user: run adit-controller as that "
+                                          "user, or end that wireguard-go (ip link del {})",
+                                          socket_path(name), name));
+  }
   if (!is_absent(client.error())) return fail(client.error());
   if (!link) return fail(link.error());
   return fail(Errc::Conflict,
@@ -79,11 +84,8 @@ Result<void> UserspaceBackend::delete_interface(const std::string& name) {
   // shows as the end of our connection.
   const auto path = socket_path(name);
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_sys("remove " + path, errno);
-  if (!client->wait_for_end(SteadyClock::now() + kEndDeadline)) {
-    // It does not watch: without its interface it has nothing left to do.
-    return delete_link(name);
-  }
-  return delete_link(name);
+  (void)client->wait_for_end(SteadyClock::now() + kEndDeadline);
+  return delete_link(name);  // one that does not watch ends when its interface is gone
 }
 
 Result<void> UserspaceBackend::change_device(const DeviceChange& change) {

@@ -63,7 +63,7 @@ void keep_net_admin() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
   ::setsid();
-  const int null = ::open("/dev/null", O_RDWR);
+  const int null = ::open("/dev/null", O_RDONLY);
   if (null < 0 || ::chdir("/") != 0) ::_exit(127);
   ::dup2(null, 0);
   ::dup2(output, 1);
@@ -111,27 +111,28 @@ std::string last_line(std::string_view output) {
 Error explain(const std::string& program, const std::string& interface, const std::string& line) {
   const auto what = fmt::format("{} {}", program, interface);
   const auto says = [&line](std::string_view text) { return line.find(text) != std::string::npos; };
-  if (says("/dev/net/tun") && says("no such")) {
+  if (says("TUN device") && (says("no such file") || says("does not exist"))) {
     return {Errc::NotFound,
-            what +
-                ": there is no /dev/net/tun: load the kernel's tun module, or give "
-                "the container that device",
-            0};
-  }
-  if (says("/dev/net/tun") || says("TUN device: operation not permitted")) {
-    return {Errc::Denied,
-            fmt::format("{}: needs CAP_NET_ADMIN and read and write on /dev/net/tun: "
-                        "run adit-controller as root, or with AmbientCapabilities="
-                        "CAP_NET_ADMIN in its systemd unit [{}]",
+            fmt::format("{}: there is no /dev/net/tun: load the kernel's tun module, or give the "
+                        "container that device [{}]",
                         what, line),
             0};
   }
-  if (says("UAPI listen error") && says("permission denied")) {
+  if (says("TUN device") && (says("permission denied") || says("not permitted"))) {
     return {Errc::Denied,
-            fmt::format("{}: cannot make its socket: this user must own the folder "
-                        "/var/run/wireguard [{}]",
+            fmt::format("{}: needs CAP_NET_ADMIN and read and write on /dev/net/tun: run "
+                        "adit-controller as root, or with AmbientCapabilities=CAP_NET_ADMIN in its "
+                        "systemd unit and mode 0666 for the device [{}]",
                         what, line),
             0};
+  }
+  if (says("UAPI listen error")) {  // its own reason is of a later step, and misleads
+    return {
+        Errc::Denied,
+        fmt::format("{}: cannot make its socket: the folder /var/run/wireguard must be there and "
+                    "belong to the user of adit-controller [{}]",
+                    what, line),
+        0};
   }
   return {Errc::System, fmt::format("{}: {}", what, line.empty() ? "failed without a word" : line),
           0};
