@@ -1,0 +1,411 @@
+#include "relay/connection.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <utility>
+
+#include <sys/socket.h>
+
+#include "relay/socket_options.hpp"
+#include "relay/worker.hpp"
+
+namespace adit::relay {
+
+namespace {
+
+/// After an alert the client's bytes are read away for so long and so many: a close with unread
+/// bytes would send RST, which takes the alert away again.
+constexpr Milliseconds kLingerTime{1000};
+constexpr std::uint32_t kLingerBytes = 1U << 20;
+
+CloseReason reason_of_failed_dial(int error) {
+  switch (error) {
+    case ECONNREFUSED:
+    case ECONNRESET:
+      return CloseReason::TargetRefused;
+    case ETIMEDOUT:
+      return CloseReason::TargetTimeout;
+    case EMFILE:
+    case ENFILE:
+      return CloseReason::OutOfDescriptors;
+    default:
+      return CloseReason::TargetUnreachable;
+  }
+}
+
+bool is_silence(int error) {
+  return error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
+}
+
+}  // namespace
+
+Connection::Connection(Worker& worker, std::uint64_t id, UniqueFd fd, const Endpoint& client,
+                       std::uint16_t port)
+    : worker_(&worker),
+      id_(id),
+      started_(worker.now()),
+      last_activity_(started_),
+      client_address_(client),
+      port_(port) {
+  client_.fd = std::move(fd);
+}
+
+Connection::~Connection() {
+  to_target_.close(worker_->pipes());
+  to_client_.close(worker_->pipes());
+  if (hello_) worker_->hello_buffers().give_back(std::move(hello_));
+  if (state_ == State::AwaitingHello) worker_->hello_budget().leave();
+}
+
+Connection::Next Connection::start() {
+  auto poll = uv::Poll::create(worker_->loop(), client_.fd.get(), &on_client, this);
+  if (!poll) return finish(CloseReason::InternalError);
+  client_.poll = std::move(*poll);
+  worker_->arm(*this, started_ + worker_->timeouts().hello);
+  update_interest();
+  return Next::Continue;
+}
+
+void Connection::on_client(void* context, int status, int events) noexcept {
+  auto& self = *static_cast<Connection*>(context);
+  finish_event(self, self.advance(Peer::Client, status, events));
+}
+
+void Connection::on_target(void* context, int status, int events) noexcept {
+  auto& self = *static_cast<Connection*>(context);
+  finish_event(self, self.advance(Peer::Target, status, events));
+}
+
+void Connection::finish_event(Connection& connection, Next next) {
+  if (next == Next::Finished) {
+    connection.worker_->remove(connection);
+  } else {
+    connection.update_interest();
+  }
+}
+
+Connection::Next Connection::advance(Peer peer, int status, int events) {
+  switch (state_) {
+    case State::AwaitingHello:
+      return read_hello(status);
+    case State::Connecting:
+    case State::SendingHello:
+      return while_connecting(peer, status, events);
+    case State::Relaying:
+      return relay(peer, status, events);
+    case State::Refusing:
+      return linger(status);
+    case State::Closed:
+      break;
+  }
+  return Next::Finished;
+}
+
+Connection::Next Connection::on_deadline() {
+  switch (state_) {
+    case State::AwaitingHello:
+      return finish(CloseReason::RefusedHelloTimeout);
+    case State::Connecting:
+    case State::SendingHello:
+      return refuse(CloseReason::TargetTimeout, Alert::InternalError);
+    case State::Relaying:
+      break;
+    case State::Refusing:
+    case State::Closed:
+      return finish(reason_);
+  }
+  // Activity does not touch the wheel; the deadline moves when it is reached.
+  const TimePoint deadline = last_activity_ + silence_allowed();
+  if (worker_->now() >= deadline) {
+    const bool is_half_closed = to_target_.is_finished() || to_client_.is_finished();
+    return finish(is_half_closed ? CloseReason::HalfClosedTimeout : CloseReason::IdleTimeout);
+  }
+  worker_->arm(*this, deadline);
+  return Next::Continue;
+}
+
+void Connection::end(CloseReason reason) {
+  // A refusal that lingers already has its reason.
+  static_cast<void>(finish(state_ == State::Refusing ? reason_ : reason));
+}
+
+// --- AwaitingHello
+
+Connection::Next Connection::read_hello(int) {
+  const std::size_t held = hello_ ? hello_->bytes.size() : 0;
+  const auto room = worker_->scratch();
+  const ssize_t count =
+      ::recv(client_.fd.get(), room.data(), std::min(room.size(), kMaxBufferedBytes - held), 0);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return Next::Continue;
+  if (count <= 0) {
+    return finish(hello_ ? CloseReason::ClientLeftInHello : CloseReason::ClientLeftBeforeHello);
+  }
+  if (!hello_) hello_ = worker_->hello_buffers().lend();
+  const auto bytes = room.first(static_cast<std::size_t>(count));
+  if (!worker_->hello_buffers().append(*hello_, bytes)) {
+    reset_on_close(client_.fd.get());
+    return finish(CloseReason::RefusedOverHelloLimit);
+  }
+  return take_hello(hello_->reader.feed(hello_->bytes));
+}
+
+Connection::Next Connection::take_hello(ParseStatus status) {
+  switch (status) {
+    case ParseStatus::NeedMore:
+      return Next::Continue;
+    case ParseStatus::Complete:
+      return choose_route();
+    case ParseStatus::NotTls:
+      return refuse(CloseReason::RefusedNotTls, std::nullopt);
+    case ParseStatus::Malformed:
+      return refuse(CloseReason::RefusedMalformedHello, hello_->reader.alert());
+    case ParseStatus::TooLarge:
+      return refuse(CloseReason::RefusedHelloTooLarge, hello_->reader.alert());
+  }
+  return finish(CloseReason::InternalError);
+}
+
+Connection::Next Connection::choose_route() {
+  host_ = hello_->reader.hello().server_name;
+  auto route = worker_->find_route(port_, host_ ? &*host_ : nullptr);
+  if (!route) {
+    return refuse(host_ ? CloseReason::RefusedUnknownName : CloseReason::RefusedNoName,
+                  Alert::UnrecognizedName);
+  }
+  route_ = std::move(route);
+  route_->state->active.fetch_add(1, std::memory_order_relaxed);
+  route_->state->connections.fetch_add(1, std::memory_order_relaxed);
+  return dial_target();
+}
+
+void Connection::leave_hello() {
+  if (state_ == State::AwaitingHello) worker_->hello_budget().leave();
+}
+
+// --- Connecting, SendingHello
+
+Connection::Next Connection::dial_target() {
+  auto fd = dial(route_->spec.targets.front().endpoint);
+  if (!fd) return refuse(reason_of_failed_dial(fd.error().sys_errno), Alert::InternalError);
+  target_.fd = std::move(*fd);
+  auto poll = uv::Poll::create(worker_->loop(), target_.fd.get(), &on_target, this);
+  if (!poll) return refuse(CloseReason::InternalError, Alert::InternalError);
+  target_.poll = std::move(*poll);
+  leave_hello();
+  state_ = State::Connecting;
+  worker_->arm(*this, worker_->now() + worker_->timeouts().connect);
+  return Next::Continue;
+}
+
+Connection::Next Connection::while_connecting(Peer peer, int status, int events) {
+  if (peer == Peer::Target) {
+    return state_ == State::Connecting ? on_connected() : send_hello();
+  }
+  if (status < 0) {
+    reset_on_close(target_.fd.get());
+    return finish(CloseReason::ClientLeftWhileConnecting);
+  }
+  // What it sends already waits in its receive queue; only its going away is of interest.
+  if ((events & UV_READABLE) != 0) is_client_early_ = true;
+  if ((events & UV_DISCONNECT) != 0) client_.has_hung_up = true;
+  return Next::Continue;
+}
+
+Connection::Next Connection::on_connected() {
+  if (const int error = take_socket_error(target_.fd.get()); error != 0) {
+    return refuse(reason_of_failed_dial(error), Alert::InternalError);
+  }
+  state_ = State::SendingHello;
+  return send_hello();
+}
+
+Connection::Next Connection::send_hello() {
+  const std::span<const std::uint8_t> left =
+      std::span<const std::uint8_t>(hello_->bytes).subspan(hello_->sent);
+  const ssize_t count = ::send(target_.fd.get(), left.data(), left.size(), MSG_NOSIGNAL);
+  if (count < 0) {
+    if (errno == EAGAIN || errno == EINTR) return Next::Continue;
+    return on_broken(Peer::Target, errno);
+  }
+  const auto sent = static_cast<std::size_t>(count);
+  hello_->sent += sent;
+  bytes_to_target_ += sent;
+  worker_->own_counters().bytes_to_target.add(sent);
+  route_->state->bytes_to_target.fetch_add(sent, std::memory_order_relaxed);
+  if (sent == left.size()) enter_relaying();
+  return Next::Continue;
+}
+
+void Connection::enter_relaying() {
+  worker_->hello_buffers().give_back(std::move(hello_));
+  state_ = State::Relaying;
+  client_.has_hung_up = false;
+  last_activity_ = worker_->now();
+  worker_->arm(*this, last_activity_ + silence_allowed());
+}
+
+// --- Relaying
+
+Milliseconds Connection::silence_allowed() const {
+  const bool is_half_closed = to_target_.is_finished() || to_client_.is_finished();
+  return is_half_closed ? worker_->timeouts().half_closed : worker_->timeouts().idle;
+}
+
+Connection::Next Connection::relay(Peer peer, int status, int events) {
+  if (status < 0) return on_broken(peer, 0);
+  Side& side = peer == Peer::Client ? client_ : target_;
+  const Peer other = peer == Peer::Client ? Peer::Target : Peer::Client;
+  if ((events & UV_DISCONNECT) != 0) side.has_hung_up = true;
+  if ((events & UV_WRITABLE) != 0 && pump_to(peer) == Next::Finished) return Next::Finished;
+  if ((events & UV_READABLE) != 0 && pump_to(other) == Next::Finished) return Next::Finished;
+  return Next::Continue;
+}
+
+Connection::Next Connection::pump_to(Peer sink) {
+  const Peer source = sink == Peer::Client ? Peer::Target : Peer::Client;
+  Pump& pump = sink == Peer::Client ? to_client_ : to_target_;
+  if (pump.is_finished()) return Next::Continue;
+  const int source_fd = (source == Peer::Client ? client_ : target_).fd.get();
+  const int sink_fd = (sink == Peer::Client ? client_ : target_).fd.get();
+  const PumpStatus status = pump.run(source_fd, sink_fd, worker_->tools());
+  count_moved();
+  switch (status) {
+    case PumpStatus::SourceFailed:
+      return on_broken(source, pump.error());
+    case PumpStatus::SinkFailed:
+      return on_broken(sink, pump.error());
+    case PumpStatus::Finished:
+      if (to_client_.is_finished() && to_target_.is_finished()) {
+        return finish(CloseReason::Finished);
+      }
+      worker_->arm(*this, worker_->now() + silence_allowed());
+      return Next::Continue;
+    case PumpStatus::SourceEmpty:
+    case PumpStatus::SinkFull:
+    case PumpStatus::Turn:
+      break;
+  }
+  return Next::Continue;
+}
+
+void Connection::count_moved() {
+  const std::uint64_t up = to_target_.take_moved();
+  const std::uint64_t down = to_client_.take_moved();
+  const std::uint64_t spliced = to_target_.take_spliced() + to_client_.take_spliced();
+  if (up + down == 0) return;
+  last_activity_ = worker_->now();
+  bytes_to_target_ += up;
+  bytes_to_client_ += down;
+  spliced_bytes_ += spliced;
+  Counters& counters = worker_->own_counters();
+  counters.bytes_to_target.add(up);
+  counters.bytes_to_client.add(down);
+  counters.spliced_bytes.add(spliced);
+  if (up != 0) route_->state->bytes_to_target.fetch_add(up, std::memory_order_relaxed);
+  if (down != 0) route_->state->bytes_to_client.fetch_add(down, std::memory_order_relaxed);
+}
+
+/// `peer` is gone without a FIN: passes on what it had sent before, then its reset.
+Connection::Next Connection::on_broken(Peer peer, int error) {
+  if (state_ == State::Relaying) {
+    Pump& pump = peer == Peer::Client ? to_target_ : to_client_;
+    const Side& source = peer == Peer::Client ? client_ : target_;
+    const Side& sink = peer == Peer::Client ? target_ : client_;
+    pump.expect_reset();
+    if (!pump.is_finished()) {
+      const PumpStatus status = pump.run(source.fd.get(), sink.fd.get(), worker_->tools());
+      if (error == 0 && status == PumpStatus::SourceFailed) error = pump.error();
+      count_moved();
+    }
+    if (error == 0) error = take_socket_error(source.fd.get());
+  }
+  reset_on_close(client_.fd.get());
+  reset_on_close(target_.fd.get());
+  if (peer == Peer::Client) {
+    return finish(is_silence(error) ? CloseReason::ClientUnresponsive : CloseReason::ClientReset);
+  }
+  return finish(is_silence(error) ? CloseReason::TargetUnresponsive : CloseReason::TargetReset);
+}
+
+// --- Refusing, Closed
+
+Connection::Next Connection::refuse(CloseReason reason, std::optional<Alert> alert) {
+  leave_hello();
+  reason_ = reason;
+  state_ = State::Refusing;
+  target_.poll.close();
+  target_.fd.reset();
+  if (hello_) worker_->hello_buffers().give_back(std::move(hello_));
+  if (alert) {
+    const auto record = alert_record(*alert);
+    // Nothing was sent before: the seven bytes fit, or the client is gone.
+    static_cast<void>(::send(client_.fd.get(), record.data(), record.size(), MSG_NOSIGNAL));
+  }
+  ::shutdown(client_.fd.get(), SHUT_WR);
+  worker_->arm(*this, worker_->now() + kLingerTime);
+  return Next::Continue;
+}
+
+Connection::Next Connection::linger(int status) {
+  if (status < 0) return finish(reason_);
+  const auto room = worker_->scratch();
+  const ssize_t count = ::recv(client_.fd.get(), room.data(), room.size(), 0);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return Next::Continue;
+  if (count <= 0) return finish(reason_);
+  lingered_bytes_ += static_cast<std::uint32_t>(count);
+  return lingered_bytes_ > kLingerBytes ? finish(reason_) : Next::Continue;
+}
+
+Connection::Next Connection::finish(CloseReason reason) {
+  leave_hello();
+  reason_ = reason;
+  state_ = State::Closed;
+  return Next::Finished;
+}
+
+// --- which readiness is waited for
+
+void Connection::update_interest() {
+  if (state_ == State::Closed) return;
+  const int from_client = client_interest();
+  const int from_target = target_.fd.is_open() ? target_interest() : 0;
+  assert((from_client | from_target) != 0 && "nothing would ever wake this connection");
+  client_.poll.update(from_client);
+  if (target_.fd.is_open()) target_.poll.update(from_target);
+}
+
+/// Of one side while relaying: `from` takes its bytes, `to` brings it bytes.
+int Connection::relay_interest(const Side& side, const Pump& from, const Pump& to) {
+  int events = to.is_blocked() ? UV_WRITABLE : 0;
+  if (from.is_finished()) return events;
+  if (!from.is_blocked()) return events | UV_READABLE;
+  // Its bytes have to wait, but its reset should not.
+  return side.has_hung_up ? events : events | UV_DISCONNECT;
+}
+
+int Connection::client_interest() const {
+  switch (state_) {
+    case State::AwaitingHello:
+    case State::Refusing:
+      return UV_READABLE;
+    case State::Connecting:
+    case State::SendingHello:
+      // Rarely does a client speak before it has an answer: READABLE, which stays armed for
+      // Relaying, until it does.
+      if (!is_client_early_) return UV_READABLE;
+      return client_.has_hung_up ? 0 : UV_DISCONNECT;
+    case State::Relaying:
+      return relay_interest(client_, to_target_, to_client_);
+    case State::Closed:
+      break;
+  }
+  return 0;
+}
+
+int Connection::target_interest() const {
+  if (state_ == State::Relaying) return relay_interest(target_, to_client_, to_target_);
+  return UV_WRITABLE;
+}
+
+}  // namespace adit::relay

@@ -1,0 +1,129 @@
+#include "relay/handover.hpp"
+
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <sstream>
+#include <string_view>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common/os/files.hpp"
+
+namespace adit::relay {
+
+namespace {
+
+constexpr const char* kVariable = "ADIT_RELAY_STATE";
+constexpr std::string_view kFirstLine = "adit-relay-state 1";
+constexpr std::size_t kLongest = std::size_t{1} << 20;
+
+void keep_over_exec(int fd, bool is_kept) {
+  ::fcntl(fd, F_SETFD, is_kept ? 0 : FD_CLOEXEC);
+}
+
+void keep_all_over_exec(const SupervisorState& state, bool is_kept) {
+  keep_over_exec(state.lock.get(), is_kept);
+  keep_over_exec(state.control.get(), is_kept);
+  for (const DataProcess& process : state.processes) keep_over_exec(process.link.get(), is_kept);
+  for (const auto& [address, listener] : state.listeners.all()) {
+    for (const UniqueFd& fd : listener.fds) keep_over_exec(fd.get(), is_kept);
+  }
+}
+
+/// One line per thing: what, its values, its descriptors.
+std::string to_text(const SupervisorState& state) {
+  std::string text =
+      fmt::format("{}\nlock {}\ncontrol {}\n", kFirstLine, state.lock.get(), state.control.get());
+  for (const DataProcess& process : state.processes) {
+    text += fmt::format("process {} {}\n", process.pid, process.link.get());
+  }
+  for (const auto& [address, listener] : state.listeners.all()) {
+    text += fmt::format("listener {} {} {}", address.address, address.port, listener.port);
+    for (const UniqueFd& fd : listener.fds) text += fmt::format(" {}", fd.get());
+    text += '\n';
+  }
+  return text;
+}
+
+/// Reads one line of to_text; false if it is none.
+bool read_line(const std::string& line, SupervisorState& state) {
+  std::istringstream words(line);
+  std::string what;
+  int fd = -1;
+  words >> what;
+  if (what == "lock" && words >> fd) {
+    state.lock.reset(fd);
+  } else if (what == "control" && words >> fd) {
+    state.control.reset(fd);
+  } else if (what == "process") {
+    DataProcess process;
+    if (!(words >> process.pid >> fd)) return false;
+    process.link.reset(fd);
+    process.is_ready = true;
+    state.processes.push_back(std::move(process));
+  } else if (what == "listener") {
+    std::string text;
+    control::ListenAddress address;
+    BoundListener listener;
+    if (!(words >> text >> address.port >> listener.port)) return false;
+    const auto parsed = IpAddress::parse(text);
+    if (!parsed) return false;
+    address.address = *parsed;
+    while (words >> fd) listener.fds.emplace_back(fd);
+    state.listeners.adopt(address, std::move(listener));
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Error execute_with(const SupervisorState& state, const std::string& program,
+                   const std::vector<std::string>& arguments) {
+  const UniqueFd memory(::memfd_create("adit-relay-state", 0));
+  if (!memory.is_open()) return sys_error("keep the state", errno);
+  const std::string text = to_text(state);
+  if (auto written = os::write_all(
+          memory.get(), {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+      !written) {
+    return written.error();
+  }
+  ::setenv(kVariable, std::to_string(memory.get()).c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
+  keep_all_over_exec(state, true);
+  std::vector<std::string> copies = arguments;
+  std::vector<char*> pointers;
+  for (std::string& argument : copies) pointers.push_back(argument.data());
+  pointers.push_back(nullptr);
+  ::execv(program.c_str(), pointers.data());
+  Error error = sys_error("execute " + program, errno);
+  keep_all_over_exec(state, false);
+  ::unsetenv(kVariable);  // NOLINT(concurrency-mt-unsafe)
+  return error;
+}
+
+Result<std::optional<SupervisorState>> take_handover() {
+  const char* variable = std::getenv(kVariable);  // NOLINT(concurrency-mt-unsafe): one thread
+  if (variable == nullptr) return std::nullopt;
+  const UniqueFd memory(std::atoi(variable));  // NOLINT(cert-err34-c): 0 fails below
+  ::unsetenv(kVariable);                       // NOLINT(concurrency-mt-unsafe)
+  auto content = os::read_file(fmt::format("/proc/self/fd/{}", memory.get()), kLongest);
+  if (!content) return fail(content.error().within("what the program before left"));
+  std::istringstream lines(std::string(content->begin(), content->end()));
+  std::string line;
+  if (!std::getline(lines, line) || line != kFirstLine) {
+    return fail(Errc::Protocol, "the program before left a state of another version");
+  }
+  SupervisorState state;
+  while (std::getline(lines, line)) {
+    if (!read_line(line, state)) return fail(Errc::Protocol, "cannot understand: " + line);
+  }
+  keep_all_over_exec(state, false);
+  return state;
+}
+
+}  // namespace adit::relay

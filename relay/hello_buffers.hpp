@@ -1,0 +1,73 @@
+// Buffers for clients whose ClientHello is being read: borrowed with the first byte, given back
+// once the hello is on its way to the target. HelloBudget bounds them, and the clients that have
+// not said hello yet, over all workers: what a stranger can make us hold.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "relay/client_hello.hpp"
+
+namespace adit::relay {
+
+/// Thread-safe.
+class HelloBudget {
+ public:
+  static constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
+
+  /// At most `count` clients that have not said hello. Live.
+  void set_maximum(std::uint32_t count) { maximum_.store(count, std::memory_order_relaxed); }
+
+  bool enter() {
+    if (clients_.fetch_add(1, std::memory_order_relaxed) <
+        maximum_.load(std::memory_order_relaxed)) {
+      return true;
+    }
+    leave();
+    return false;
+  }
+
+  void leave() { clients_.fetch_sub(1, std::memory_order_relaxed); }
+
+  bool take_bytes(std::size_t count) {
+    if (bytes_.fetch_add(count, std::memory_order_relaxed) + count <= kMaxBytes) return true;
+    give_back_bytes(count);
+    return false;
+  }
+
+  void give_back_bytes(std::size_t count) { bytes_.fetch_sub(count, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint32_t> maximum_{4096};
+  std::atomic<std::uint32_t> clients_{0};
+  std::atomic<std::size_t> bytes_{0};
+};
+
+/// The bytes of one client so far, and how far they were parsed.
+struct HelloBuffer {
+  ClientHelloReader reader;
+  std::vector<std::uint8_t> bytes;
+  std::size_t sent = 0;  ///< to the target
+};
+
+/// One worker's.
+class HelloBuffers {
+ public:
+  explicit HelloBuffers(HelloBudget& budget) : budget_(&budget) {}
+
+  /// An empty buffer.
+  [[nodiscard]] std::unique_ptr<HelloBuffer> lend();
+  /// Adds `bytes` to `buffer`; false if the budget of the process does not allow it.
+  [[nodiscard]] bool append(HelloBuffer& buffer, std::span<const std::uint8_t> bytes);
+  void give_back(std::unique_ptr<HelloBuffer> buffer);
+
+ private:
+  HelloBudget* budget_;
+  std::vector<std::vector<std::uint8_t>> spare_;  ///< empty, with kUsualHello of capacity
+};
+
+}  // namespace adit::relay

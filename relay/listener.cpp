@@ -1,0 +1,95 @@
+#include "relay/listener.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include <linux/filter.h>
+#include <sys/socket.h>
+
+#include "relay/socket_options.hpp"
+#include "relay/worker.hpp"
+
+namespace adit::relay {
+
+namespace {
+
+constexpr int kBacklog = 4096;  // the kernel caps it at net.core.somaxconn
+constexpr int kAcceptsPerTurn = 64;
+
+/// A filter that drops every packet to the listening socket: handshakes in flight are answered no
+/// more, so its queue only gets shorter (the client's SYN is sent again, to whom listens then).
+void drop_new_connections(int fd) {
+  sock_filter drop{BPF_RET | BPF_K, 0, 0, 0};
+  const sock_fprog program{1, &drop};
+  // Where it cannot be attached, connections that come in this instant are reset.
+  static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program));
+}
+
+bool is_out_of_resources(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Listener>> Listener::create(Worker& worker, uv::Loop& loop,
+                                                   control::ListenAddress configured, UniqueFd fd) {
+  std::unique_ptr<Listener> listener(new Listener(worker, configured, std::move(fd)));
+  // Accepted sockets inherit these: no system call per connection.
+  set_connection_options(listener->fd_.get());
+  if (::listen(listener->fd_.get(), kBacklog) != 0) return fail_sys("listen", errno);
+  auto poll = uv::Poll::create(
+      loop, listener->fd_.get(),
+      [](void* context, int, int) noexcept { static_cast<Listener*>(context)->accept_some(); },
+      listener.get());
+  if (!poll) return fail(std::move(poll).error());
+  listener->poll_ = std::move(*poll);
+  return listener;
+}
+
+Listener::Listener(Worker& worker, control::ListenAddress configured, UniqueFd fd)
+    : worker_(&worker), configured_(configured), fd_(std::move(fd)) {}
+
+void Listener::pause() {
+  poll_.update(0);
+}
+
+void Listener::resume() {
+  poll_.update(UV_READABLE);
+}
+
+void Listener::accept_the_last() {
+  drop_new_connections(fd_.get());
+  while (accept_one() == Accepted::One) {
+  }
+}
+
+void Listener::accept_some() {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    switch (accept_one()) {
+      case Accepted::One:
+        break;
+      case Accepted::None:
+        return;
+      case Accepted::OutOfResources:
+        return worker_->pause_accepting();
+    }
+  }
+}
+
+Listener::Accepted Listener::accept_one() {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  UniqueFd fd(::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&storage), &size,
+                        SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!fd.is_open()) {
+    if (is_out_of_resources(errno)) return Accepted::OutOfResources;
+    // Errors of the new connection, not of the listener, are no reason to stop (accept(2)).
+    const bool is_empty = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINVAL;
+    return is_empty ? Accepted::None : Accepted::One;
+  }
+  const auto client = Endpoint::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), size);
+  if (client) worker_->take(std::move(fd), *client, configured_.port);
+  return Accepted::One;
+}
+
+}  // namespace adit::relay

@@ -1,0 +1,142 @@
+#include "relay/options.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <sched.h>
+
+#include "common/version.hpp"
+
+namespace adit::relay {
+
+namespace {
+
+constexpr std::string_view kUsage =
+    R"(usage: adit-relay [--control PATH] [--state-dir DIR] [--workers N]
+                  [--controller-user NAME|UID] [--no-sandbox]
+
+Takes TLS connections from the internet and passes their bytes, unread, to the target that the
+route table names for the server name. The table comes over the control socket.
+
+  --control PATH            Unix socket for the controller (default /run/adit-relay/relay.sock)
+  --state-dir DIR           holds the cached route table (default /var/lib/adit-relay)
+  --workers N               threads that serve connections, 1 to 64 (default: one per CPU)
+  --controller-user USER    name or uid that may use the control socket, besides root and our own
+  --no-sandbox              no seccomp filter and no Landlock ruleset for the data process
+  --help, --version         print this text, the version
+
+SIGTERM ends it, SIGHUP starts the program file anew without losing a connection.
+)";
+
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+unsigned usable_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return std::clamp(static_cast<unsigned>(CPU_COUNT(&set)), 1U, kMaxWorkers);
+}
+
+Result<void> set_workers(Options& options, const std::string& value) {
+  const auto count = parse_number<unsigned>(value);
+  if (!count || *count < 1 || *count > kMaxWorkers) {
+    return fail(Errc::Invalid,
+                fmt::format("--workers {}: must be a number from 1 to {}", value, kMaxWorkers));
+  }
+  options.workers = *count;
+  return {};
+}
+
+Result<void> set_controller_user(Options& options, const std::string& value) {
+  if (const auto uid = parse_number<uid_t>(value)) {
+    options.controller_user = *uid;
+    return {};
+  }
+  const passwd* entry = getpwnam(value.c_str());  // NOLINT(concurrency-mt-unsafe): no thread yet
+  if (entry == nullptr) {
+    return fail(Errc::Invalid, fmt::format("--controller-user {}: there is no such user", value));
+  }
+  options.controller_user = entry->pw_uid;
+  return {};
+}
+
+/// Options that take a value. Errc::NotFound if `name` is none of them.
+Result<void> set_value(Options& options, std::string_view name, const std::string& value) {
+  if (value.empty()) return fail(Errc::Invalid, fmt::format("{} needs a value", name));
+  if (name == "--control") {
+    options.control_path = value;
+  } else if (name == "--state-dir") {
+    options.state_dir = value;
+  } else if (name == "--workers") {
+    return set_workers(options, value);
+  } else if (name == "--controller-user") {
+    return set_controller_user(options, value);
+  }
+  return {};
+}
+
+bool takes_value(std::string_view name) {
+  return name == "--control" || name == "--state-dir" || name == "--workers" ||
+         name == "--controller-user";
+}
+
+/// Options without a value; false if `name` is none of them.
+bool set_flag(Options& options, std::string_view name) {
+  if (name == "--no-sandbox") {
+    options.has_sandbox = false;
+  } else if (name == "--data-process") {
+    options.is_data_process = true;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<Command> parse_options(const std::vector<std::string>& arguments) {
+  Options options;
+  options.workers = usable_cpus();
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    const std::size_t equals = argument.find('=');
+    const std::string name = argument.substr(0, equals);
+    if (argument == "--help" || argument == "-h") return PrintText{std::string(kUsage)};
+    if (argument == "--version") return PrintText{fmt::format("adit-relay {}\n", kVersion)};
+    if (set_flag(options, argument)) continue;
+    if (!takes_value(name)) {
+      return fail(Errc::Invalid, fmt::format("{}: no such option; see --help", argument));
+    }
+    std::string value;
+    if (equals != std::string::npos) {
+      value = argument.substr(equals + 1);
+    } else if (i + 1 < arguments.size()) {
+      value = arguments[++i];
+    }
+    if (auto set = set_value(options, name, value); !set) return fail(std::move(set).error());
+  }
+  return options;
+}
+
+std::vector<std::string> data_process_arguments(const Options& options) {
+  std::vector<std::string> arguments{
+      "--data-process",  "--control", options.control_path,           "--state-dir",
+      options.state_dir, "--workers", std::to_string(options.workers)};
+  if (options.controller_user) {
+    arguments.emplace_back("--controller-user");
+    arguments.push_back(std::to_string(*options.controller_user));
+  }
+  if (!options.has_sandbox) arguments.emplace_back("--no-sandbox");
+  return arguments;
+}
+
+}  // namespace adit::relay

@@ -1,0 +1,141 @@
+#include "relay/pump.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <sys/socket.h>
+
+namespace adit::relay {
+
+namespace {
+
+/// A read of this size or more counts as part of a stream.
+constexpr std::size_t kStreamRead = 16 * 1024;
+/// So many of them in a row make a stream; one of less than kSmallRead unmakes it by one.
+constexpr std::uint8_t kSureness = 4;
+constexpr std::uint8_t kSpliceFrom = 2;
+constexpr std::size_t kSmallRead = 4 * 1024;
+/// For one turn: others wait meanwhile.
+constexpr std::size_t kTurnBytes = std::size_t{1} << 20;
+
+bool would_block(int error) {
+  return error == EAGAIN || error == EWOULDBLOCK;
+}
+
+}  // namespace
+
+PumpStatus Pump::run(int source, int sink, const PumpTools& tools) {
+  const std::uint64_t start = moved_;
+  PumpStatus status = PumpStatus::Turn;
+  while (status == PumpStatus::Turn && moved_ - start < kTurnBytes) {
+    status = pipe_ && pipe_->held() > 0 ? flush(sink) : step(source, sink, tools);
+  }
+  if (pipe_ && pipe_->held() == 0) tools.pipes->give_back(std::move(pipe_));
+  // With bytes in the pipe the source may well be empty: it is the sink that must be waited for.
+  is_blocked_ = status == PumpStatus::SinkFull || pipe_;
+  return status;
+}
+
+void Pump::close(PipePool& pipes) {
+  if (pipe_) pipes.give_back(std::move(pipe_));
+}
+
+PumpStatus Pump::flush(int sink) {
+  const IoResult result = pipe_->drain_to(sink);
+  if (result.status == IoStatus::WantWrite) return PumpStatus::SinkFull;
+  if (result.status != IoStatus::Done) return failed(PumpStatus::SinkFailed, errno);
+  moved_ += result.bytes;
+  spliced_ += result.bytes;
+  return PumpStatus::Turn;
+}
+
+/// With nothing held: the next bytes, or the end.
+PumpStatus Pump::step(int source, int sink, const PumpTools& tools) {
+  if (is_finished_) return PumpStatus::Finished;
+  if (!pipe_) pipe_ = tools.pipes->lend(tools.now);
+  if (!pipe_) return peek(source, sink, tools.scratch);
+  return streaming_ >= kSpliceFrom ? splice(source, sink) : copy(source, sink, tools.scratch);
+}
+
+PumpStatus Pump::splice(int source, int sink) {
+  const IoResult in = pipe_->fill_from(source);
+  if (in.status == IoStatus::Eof) return finish(sink);
+  // Nothing is held, so the pipe has room: the source is empty.
+  if (in.status == IoStatus::WantRead) return PumpStatus::SourceEmpty;
+  if (in.status == IoStatus::Failed) return failed(PumpStatus::SourceFailed, errno);
+  rate(in.bytes);
+  const PumpStatus status = flush(sink);
+  if (status != PumpStatus::Turn || pipe_->held() > 0) return status;
+  // A short fill emptied the source: the poll tells of more, without a call that finds nothing.
+  return in.bytes < kSmallPipe ? PumpStatus::SourceEmpty : PumpStatus::Turn;
+}
+
+PumpStatus Pump::copy(int source, int sink, std::span<std::uint8_t> scratch) {
+  const ssize_t count = ::recv(source, scratch.data(), scratch.size(), 0);
+  if (count == 0) return finish(sink);
+  if (count < 0) return source_status(errno);
+  const auto bytes = scratch.first(static_cast<std::size_t>(count));
+  rate(bytes.size());
+  const ssize_t sent = ::send(sink, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (sent < 0 && !would_block(errno) && errno != EINTR) {
+    return failed(PumpStatus::SinkFailed, errno);
+  }
+  const auto taken = static_cast<std::size_t>(std::max(sent, ssize_t{0}));
+  moved_ += taken;
+  if (taken < bytes.size()) {
+    // Only without memory for pipe pages; bytes are lost, so the connection must end.
+    if (!pipe_->put(bytes.subspan(taken))) return failed(PumpStatus::SinkFailed, ENOMEM);
+    streaming_ = std::max(streaming_, kSpliceFrom);
+    return PumpStatus::Turn;
+  }
+  return bytes.size() < scratch.size() ? PumpStatus::SourceEmpty : PumpStatus::Turn;
+}
+
+PumpStatus Pump::peek(int source, int sink, std::span<std::uint8_t> scratch) {
+  const ssize_t count = ::recv(source, scratch.data(), scratch.size(), MSG_PEEK);
+  if (count == 0) return finish(sink);
+  if (count < 0) return source_status(errno);
+  const ssize_t sent = ::send(sink, scratch.data(), static_cast<std::size_t>(count), MSG_NOSIGNAL);
+  if (sent < 0) {
+    if (errno == EINTR) return PumpStatus::Turn;
+    return would_block(errno) ? PumpStatus::SinkFull : failed(PumpStatus::SinkFailed, errno);
+  }
+  // Discards what was sent, without a copy (tcp(7): MSG_TRUNC).
+  for (ssize_t left = sent; left > 0;) {
+    const ssize_t gone = ::recv(source, scratch.data(), static_cast<std::size_t>(left), MSG_TRUNC);
+    if (gone < 0 && errno == EINTR) continue;
+    if (gone <= 0) return failed(PumpStatus::SourceFailed, gone < 0 ? errno : ECONNRESET);
+    left -= gone;
+  }
+  moved_ += static_cast<std::uint64_t>(sent);
+  return PumpStatus::Turn;
+}
+
+/// Only called with an empty pipe: the FIN must not overtake bytes.
+PumpStatus Pump::finish(int sink) {
+  if (expects_reset_) return failed(PumpStatus::SourceFailed, ECONNRESET);
+  is_finished_ = true;
+  if (::shutdown(sink, SHUT_WR) != 0) return failed(PumpStatus::SinkFailed, errno);
+  return PumpStatus::Finished;
+}
+
+PumpStatus Pump::failed(PumpStatus status, int error) {
+  error_ = error;
+  return status;
+}
+
+/// What a read that failed with `error` means.
+PumpStatus Pump::source_status(int error) {
+  if (error == EINTR) return PumpStatus::Turn;
+  return would_block(error) ? PumpStatus::SourceEmpty : failed(PumpStatus::SourceFailed, error);
+}
+
+void Pump::rate(std::size_t count) {
+  if (count >= kStreamRead) {
+    streaming_ = std::min<std::uint8_t>(kSureness, static_cast<std::uint8_t>(streaming_ + 1));
+  } else if (count < kSmallRead && streaming_ > 0) {
+    --streaming_;
+  }
+}
+
+}  // namespace adit::relay

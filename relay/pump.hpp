@@ -1,0 +1,86 @@
+// One direction of a relayed connection: source socket -> sink socket, with FIN passed on as FIN.
+//
+// Small talk goes by recv and send through the worker's scratch buffer. Once a direction streams,
+// or the sink takes less than was read, bytes go by splice(2) through a borrowed pipe; the pipe
+// goes back as soon as it is empty, so an idle direction holds nothing. Where no pipe is to be had,
+// bytes stay in the source's receive queue until the sink has taken them (MSG_PEEK): this object
+// never holds bytes in user space.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "common/clock.hpp"
+#include "relay/pipe_pool.hpp"
+#include "relay/splice_pipe.hpp"
+
+namespace adit::relay {
+
+/// What a worker lends to all its pumps.
+struct PumpTools {
+  PipePool* pipes;
+  std::span<std::uint8_t> scratch;  ///< kSmallPipe bytes
+  TimePoint now;
+};
+
+enum class PumpStatus : std::uint8_t {
+  SourceEmpty,  ///< wait until the source is readable
+  SinkFull,     ///< wait until the sink is writable
+  Turn,         ///< others' turn; there may be more
+  Finished,     ///< the FIN of the source was passed on
+  SourceFailed,
+  SinkFailed,
+};
+
+class Pump {
+ public:
+  /// Moves bytes until there is a reason to stop.
+  PumpStatus run(int source, int sink, const PumpTools& tools);
+
+  /// From here on the end of the source counts as its failure: its reset was seen elsewhere, and
+  /// the FIN that it looks like must not be passed on.
+  void expect_reset() { expects_reset_ = true; }
+
+  /// Gives back what is borrowed. Must be called before the end.
+  void close(PipePool& pipes);
+
+  /// The sink is what is waited for (there are bytes for it that it does not take).
+  [[nodiscard]] bool is_blocked() const { return is_blocked_; }
+
+  /// All of the source's bytes and its FIN were passed on; it will never be readable again.
+  [[nodiscard]] bool is_finished() const { return is_finished_; }
+
+  /// The errno of SourceFailed or SinkFailed, as far as it is known.
+  [[nodiscard]] int error() const { return error_; }
+
+  /// Bytes that the sink took since the last call.
+  [[nodiscard]] std::uint64_t take_moved() { return std::exchange(moved_, 0); }
+
+  /// Of those, the ones that went by splice.
+  [[nodiscard]] std::uint64_t take_spliced() { return std::exchange(spliced_, 0); }
+
+ private:
+  PumpStatus flush(int sink);
+  PumpStatus step(int source, int sink, const PumpTools& tools);
+  PumpStatus splice(int source, int sink);
+  PumpStatus copy(int source, int sink, std::span<std::uint8_t> scratch);
+  PumpStatus peek(int source, int sink, std::span<std::uint8_t> scratch);
+  PumpStatus finish(int sink);
+  PumpStatus failed(PumpStatus status, int error);
+  PumpStatus source_status(int error);
+  void rate(std::size_t count);
+
+  std::unique_ptr<SplicePipe> pipe_;
+  std::uint64_t moved_ = 0;
+  std::uint64_t spliced_ = 0;
+  int error_ = 0;
+  std::uint8_t streaming_ = 0;  ///< how surely this direction streams, 0..kSureness
+  bool is_blocked_ = false;
+  bool is_finished_ = false;
+  bool expects_reset_ = false;
+};
+
+}  // namespace adit::relay

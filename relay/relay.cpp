@@ -1,0 +1,165 @@
+#include "relay/relay.hpp"
+
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "common/log.hpp"
+#include "common/uv/timer.hpp"
+#include "common/version.hpp"
+#include "relay/control_server.hpp"
+#include "relay/resource_limits.hpp"
+#include "relay/sandbox.hpp"
+#include "relay/supervisor.hpp"
+#include "relay/supervisor_client.hpp"
+#include "relay/table_service.hpp"
+#include "relay/worker.hpp"
+
+namespace adit::relay {
+
+namespace {
+
+constexpr Milliseconds kForgetTime{10'000};
+constexpr Milliseconds kDrainCheck{200};
+constexpr Milliseconds kLongestDrain{3'600'000};
+
+class Relay {
+ public:
+  Relay(const Options& options, std::uint64_t descriptors)
+      : options_(options),
+        descriptors_(descriptors),
+        shared_(pipe_cap(descriptors)),
+        forget_timer_(loop_, [this] { shared_.admission.forget_idle(SteadyClock::now()); }),
+        drain_timer_(loop_, [this] { end_if_drained(); }),
+        terminate_(loop_, SIGTERM, [this] { loop_.stop(); }) {}
+
+  Result<void> start() {
+    auto supervisor = SupervisorClient::create(loop_, UniqueFd(kLinkFd),
+                                               {[this] { drain(); }, [this] { loop_.stop(); }});
+    if (!supervisor) return fail(std::move(supervisor).error());
+    supervisor_ = std::move(*supervisor);
+    for (unsigned i = 0; i < options_.workers; ++i) {
+      workers_.push_back(std::make_unique<Worker>(shared_));
+      workers_.back()->start();
+    }
+    tables_.emplace(TableService::Parts{&loop_, &shared_, supervisor_.get(), &workers_,
+                                        options_.state_dir + "/table.cache", descriptors_});
+    tables_->load_cache();
+    std::vector<uid_t> allowed{0, ::geteuid()};
+    if (options_.controller_user) allowed.push_back(*options_.controller_user);
+    auto control =
+        ControlServer::create(loop_, UniqueFd(kControlFd), std::move(allowed),
+                              [this](const control::Message& request) { return answer(request); });
+    if (!control) return fail(std::move(control).error());
+    control_ = std::move(*control);
+    forget_timer_.start(kForgetTime, kForgetTime);
+    supervisor_->report_ready();
+    return {};
+  }
+
+  void run() { loop_.run(); }
+
+ private:
+  control::Message answer(const control::Message& request) {
+    if (const auto* check = std::get_if<control::Check>(&request)) {
+      return tables_->check(check->table);
+    }
+    if (const auto* set = std::get_if<control::Set>(&request)) return tables_->set(set->table);
+    if (std::holds_alternative<control::StatsRequest>(request)) return stats();
+    if (const auto* unknown = std::get_if<control::Failure>(&request)) return *unknown;
+    return control::Failure{"this message is no request"};
+  }
+
+  [[nodiscard]] control::Stats stats() const {
+    control::Stats stats;
+    stats.software = fmt::format("adit-relay {}", kVersion);
+    stats.supervisor_pid = static_cast<std::uint32_t>(::getppid());
+    stats.data_pid = static_cast<std::uint32_t>(::getpid());
+    stats.workers = static_cast<std::uint32_t>(workers_.size());
+    for (const auto& worker : workers_) {
+      const Counters& counters = worker->counters();
+      // Ended first: a connection that ends between the two reads must not count below zero.
+      const std::uint64_t ended = counters.ended.get();
+      stats.accepted += counters.accepted.get();
+      stats.active += counters.accepted.get() - ended;
+      stats.bytes_to_target += counters.bytes_to_target.get();
+      stats.bytes_to_client += counters.bytes_to_client.get();
+      stats.spliced_bytes += counters.spliced_bytes.get();
+      for (std::size_t i = 0; i < kCloseReasonCount; ++i) {
+        const auto reason = static_cast<CloseReason>(i);
+        stats.closed[std::string(to_string(reason))] += counters.closed[i].get();
+      }
+    }
+    tables_->fill(stats);
+    return stats;
+  }
+
+  /// A successor serves: no new client, no controller; the end comes with the last connection.
+  void drain() {
+    log::info("relay: a successor serves; waiting for the connections here");
+    control_.reset();
+    for (const auto& worker : workers_) {
+      worker->post([&each = *worker] { each.close_all_listeners(); });
+    }
+    drain_until_ = SteadyClock::now() + kLongestDrain;
+    drain_timer_.start(kDrainCheck, kDrainCheck);
+  }
+
+  void end_if_drained() {
+    std::uint64_t active = 0;
+    for (const auto& worker : workers_) {
+      const std::uint64_t ended = worker->counters().ended.get();
+      active += worker->counters().accepted.get() - ended;
+    }
+    if (active == 0 || SteadyClock::now() > drain_until_) loop_.stop();
+  }
+
+  const Options& options_;
+  std::uint64_t descriptors_;
+  uv::Loop loop_;
+  Shared shared_;
+  uv::Timer forget_timer_;
+  uv::Timer drain_timer_;
+  uv::Signal terminate_;
+  TimePoint drain_until_;
+  std::unique_ptr<SupervisorClient> supervisor_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::optional<TableService> tables_;
+  std::unique_ptr<ControlServer> control_;
+};
+
+/// What must hold before anything is served.
+Result<void> prepare(const Options& options) {
+  // The supervisor ends first only when it was killed: then so are we.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // splice(2) has no MSG_NOSIGNAL; a terminal's signals are the supervisor's business.
+  for (const int number : {SIGPIPE, SIGINT, SIGHUP}) std::signal(number, SIG_IGN);
+  ::setenv("UV_USE_IO_URING", "0", 1);  // NOLINT(concurrency-mt-unsafe): no thread yet
+  if (!options.has_sandbox) return {};
+  return enter_sandbox(options.state_dir);
+}
+
+}  // namespace
+
+int run_data_process(const Options& options) {
+  const std::uint64_t descriptors = raise_descriptor_limit();
+  if (auto prepared = prepare(options); !prepared) {
+    log::error("relay: {}", prepared.error().what);
+    return kExitCannotServe;
+  }
+  Relay relay(options, descriptors);
+  if (auto started = relay.start(); !started) {
+    log::error("relay: {}", started.error().what);
+    return 1;
+  }
+  relay.run();
+  return 0;
+}
+
+}  // namespace adit::relay

@@ -1,0 +1,16 @@
+// The sandbox of the data process: no capability, no core dump, a seccomp allow-list and a Landlock
+// ruleset, entered before its first thread.
+#pragma once
+
+#include <string>
+
+#include "common/result.hpp"
+
+namespace adit::relay {
+
+/// From here on this process and its threads can make only the system calls that serving needs, and
+/// touch nothing of the file system but `state_dir`. A kernel without Landlock or seccomp (ENOSYS,
+/// EOPNOTSUPP) is noted in the log; any other failure is an error. Cannot be undone.
+Result<void> enter_sandbox(const std::string& state_dir);
+
+}  // namespace adit::relay

@@ -1,0 +1,52 @@
+#include "relay/socket_options.hpp"
+
+#include <cerrno>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+namespace adit::relay {
+
+namespace {
+void set(int fd, int level, int option, int value) {
+  // A kernel that does not know an option serves without it.
+  static_cast<void>(::setsockopt(fd, level, option, &value, sizeof value));
+}
+}  // namespace
+
+void set_connection_options(int fd) {
+  set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
+  set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 15);
+  set(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
+}
+
+void reset_on_close(int fd) {
+  const linger none{1, 0};
+  static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none));
+}
+
+Result<UniqueFd> dial(const Endpoint& target) {
+  sockaddr_storage storage{};
+  const socklen_t size = target.to_sockaddr(storage);
+  UniqueFd fd(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.is_open()) return fail_sys("make a socket", errno);
+  set_connection_options(fd.get());
+  int result = -1;
+  do {
+    result = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&storage), size);
+  } while (result != 0 && errno == EINTR);
+  if (result != 0 && errno != EINPROGRESS) return fail_sys("connect", errno);
+  return fd;
+}
+
+int take_socket_error(int fd) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
+  return error;
+}
+
+}  // namespace adit::relay

@@ -1,0 +1,59 @@
+// One kernel pipe and the count of bytes in it: the way of a connection's bytes from socket to
+// socket without passing through user space. The count is exact as long as no operation failed, so
+// "empty" is proven, not guessed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "common/unique_fd.hpp"
+
+namespace adit::relay {
+
+enum class IoStatus : std::uint8_t { Done, WantRead, WantWrite, Eof, Failed };
+
+struct IoResult {
+  IoStatus status = IoStatus::Done;
+  std::size_t bytes = 0;  ///< moved, if Done
+};
+
+/// The smallest pipe worth having: one full read into a scratch buffer fits in.
+inline constexpr std::size_t kSmallPipe = std::size_t{64} << 10;
+inline constexpr std::size_t kLargePipe = std::size_t{256} << 10;
+
+class SplicePipe {
+ public:
+  /// An empty pipe of kLargePipe bytes, or of kSmallPipe where the user's pipe budget
+  /// (pipe-user-pages-soft) allows no more; nothing if not even that or no descriptor is to be had.
+  static std::optional<SplicePipe> create();
+
+  /// Moves what `socket` has and the pipe takes. WantRead: the socket is empty, or the pipe is full
+  /// (then `held` is not 0).
+  IoResult fill_from(int socket);
+  /// Moves what is held into `socket`. WantWrite: the socket takes nothing now.
+  IoResult drain_to(int socket);
+  /// Puts `bytes` (≤ kSmallPipe) into the empty pipe; false if it did not take them all.
+  bool put(std::span<const std::uint8_t> bytes);
+
+  [[nodiscard]] std::size_t held() const { return held_; }
+
+  [[nodiscard]] std::size_t capacity() const { return capacity_; }
+
+  /// True if nothing is in the pipe and nothing ever went wrong with it: it may serve another
+  /// connection.
+  [[nodiscard]] bool is_proven_empty() const { return held_ == 0 && !has_failed_; }
+
+ private:
+  SplicePipe(UniqueFd read_end, UniqueFd write_end, std::size_t capacity)
+      : read_end_(std::move(read_end)), write_end_(std::move(write_end)), capacity_(capacity) {}
+
+  UniqueFd read_end_;
+  UniqueFd write_end_;
+  std::size_t capacity_;
+  std::size_t held_ = 0;
+  bool has_failed_ = false;
+};
+
+}  // namespace adit::relay

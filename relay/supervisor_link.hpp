@@ -1,0 +1,70 @@
+// What the supervisor and the data process say to each other: fixed-size, versioned messages over a
+// SOCK_SEQPACKET socketpair, listeners as SCM_RIGHTS. Both ends are the same binary except during a
+// reload, when an old data process talks to a new supervisor: the layout of a version never
+// changes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include "common/control/messages.hpp"
+#include "common/result.hpp"
+#include "common/unique_fd.hpp"
+
+namespace adit::relay {
+
+/// The descriptors that a data process is started with.
+inline constexpr int kLinkFd = 3;
+inline constexpr int kControlFd = 4;
+
+/// One message carries the listeners of one port: at most one per worker.
+inline constexpr std::size_t kMaxLinkFds = 64;
+
+enum class LinkType : std::uint16_t {
+  Bind = 1,       ///< data -> supervisor: the listeners of `address`, please
+  BindReply = 2,  ///< supervisor -> data: `bound_port` and the sockets, or `sys_errno`
+  Unbind = 3,     ///< data -> supervisor: shut and close the listeners of `address`
+  Ready = 4,      ///< data -> supervisor: the control socket is served, the cached table is live
+  Ping = 5,       ///< supervisor -> data
+  Pong = 6,       ///< data -> supervisor: the answer, with the ping's id
+  Drain = 7,      ///< supervisor -> data: a successor serves; end with the last connection
+};
+
+struct LinkMessage {
+  static constexpr std::uint16_t kVersion = 1;
+
+  std::uint16_t version = kVersion;
+  LinkType type = LinkType::Ping;
+  std::uint32_t id = 0;     ///< of a request; repeated by its answer
+  std::uint8_t family = 4;  ///< of `address`: 4 or 6
+  std::uint8_t unused = 0;
+  std::uint16_t port = 0;        ///< configured; host byte order, as all of this
+  std::uint16_t bound_port = 0;  ///< BindReply: the real one
+  std::uint16_t count = 0;       ///< BindReply: how many sockets follow
+  std::int32_t sys_errno = 0;    ///< BindReply: why there are none
+  std::uint8_t address[16] = {};
+};
+
+static_assert(sizeof(LinkMessage) == 36 && std::is_trivially_copyable_v<LinkMessage>);
+
+/// A message about `listener`.
+LinkMessage link_message(LinkType type, std::uint32_t id, const control::ListenAddress& listener);
+/// Whom a Bind, BindReply or Unbind is about.
+control::ListenAddress listener_of(const LinkMessage& message);
+
+struct LinkReceived {
+  LinkMessage message;
+  std::vector<UniqueFd> fds;
+};
+
+/// Sends one message with `fds` (borrowed, ≤ kMaxLinkFds). Errc::Unavailable if the socket is full.
+Result<void> link_send(int socket, const LinkMessage& message, std::span<const int> fds = {});
+
+/// The next message without waiting; nullopt if there is none. Errc::NotFound at the other side's
+/// end, Errc::Protocol for another version or size.
+Result<std::optional<LinkReceived>> link_receive(int socket);
+
+}  // namespace adit::relay

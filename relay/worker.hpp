@@ -1,0 +1,153 @@
+// One worker: a thread with its own libuv loop, timer wheel, listeners, connections and spare
+// pipes. It takes tasks from the main thread by post() and shares nothing else with it but atomic
+// counters. Every connection stays with the worker that accepted it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "common/uv/loop.hpp"
+#include "common/uv/timer.hpp"
+#include "relay/admission.hpp"
+#include "relay/connection.hpp"
+#include "relay/counters.hpp"
+#include "relay/hello_buffers.hpp"
+#include "relay/listener.hpp"
+#include "relay/log_limiter.hpp"
+#include "relay/pipe_pool.hpp"
+#include "relay/pump.hpp"
+#include "relay/route_table.hpp"
+#include "relay/timer_wheel.hpp"
+
+namespace adit::relay {
+
+/// What all workers of the process share. Thread-safe.
+struct Shared {
+  explicit Shared(unsigned max_pipes) : pipes(max_pipes) {}
+
+  Admission admission{control::Limits{}};
+  PipeBudget pipes;
+  HelloBudget hellos;
+  std::atomic<std::uint64_t> last_connection_id{0};
+};
+
+/// What a worker runs from now on.
+struct WorkerUpdate {
+  std::shared_ptr<const RouteTable> table;
+  /// Serves clients that were queued on a listener that `table` does not have any more; null: none.
+  std::shared_ptr<const RouteTable> previous;
+  std::vector<std::shared_ptr<const Route>> removed;  ///< in `previous`, not in `table`
+};
+
+class Worker {
+ public:
+  explicit Worker(Shared& shared);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  Worker(Worker&&) = delete;
+  Worker& operator=(Worker&&) = delete;
+
+  // --- from any thread
+
+  void start();
+  /// Runs `task` on the worker's thread, in order.
+  void post(std::function<void()> task);
+
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+
+  // --- on the worker's thread, by post()
+
+  void update(const WorkerUpdate& update);
+
+  /// Drops what `update` kept of the table before.
+  void forget_previous() { previous_.reset(); }
+
+  /// Listens on a bound socket.
+  Result<void> listen(const control::ListenAddress& address, UniqueFd fd);
+  /// Takes what is queued on the listeners of `address` and closes them.
+  void close_listeners(const control::ListenAddress& address);
+  void close_all_listeners();
+  /// Ends every connection and the thread.
+  void stop();
+
+  // --- for its listeners and connections
+
+  void take(UniqueFd fd, const Endpoint& client, std::uint16_t port);
+  void pause_accepting();
+  /// Ends the life of `connection`, which must not be used any more.
+  void remove(Connection& connection);
+  void arm(TimerNode& node, TimePoint deadline);
+  [[nodiscard]] std::shared_ptr<const Route> find_route(std::uint16_t port, const HostName* name);
+
+  [[nodiscard]] TimePoint now() const;
+
+  [[nodiscard]] PumpTools tools() { return {&pipes_, scratch_, now()}; }
+
+  [[nodiscard]] const control::Timeouts& timeouts() const { return table_->settings().timeouts; }
+
+  [[nodiscard]] std::span<std::uint8_t> scratch() { return scratch_; }
+
+  [[nodiscard]] uv::Loop& loop() { return loop_; }
+
+  [[nodiscard]] HelloBuffers& hello_buffers() { return hello_buffers_; }
+
+  [[nodiscard]] HelloBudget& hello_budget() { return shared_->hellos; }
+
+  [[nodiscard]] PipePool& pipes() { return pipes_; }
+
+  [[nodiscard]] Counters& own_counters() { return counters_; }
+
+ private:
+  /// A removed route whose connections may go on until `deadline`.
+  struct Draining {
+    std::shared_ptr<const Route> route;
+    TimePoint deadline;
+  };
+
+  void run_tasks();
+  void on_timer();
+  void fire(TimerNode& node);
+  void schedule(TimePoint deadline);
+  void drain(const std::shared_ptr<const Route>& route);
+  void end_drained();
+  void resume_accepting();
+  void refuse(UniqueFd fd, const Endpoint& client, CloseReason reason);
+  [[nodiscard]] bool may_log_refusal();
+  void log_end(const Connection& connection);
+  void report_suppressed();
+
+  Shared* shared_;
+  Counters counters_;
+  std::vector<std::uint8_t> scratch_;
+  uv::Loop loop_;
+  uv::Async wake_;
+  uv::Timer timer_;
+  TimePoint timer_due_ = TimePoint::max();
+  TimerWheel wheel_;
+  TimerNode drain_node_;
+  TimerNode resume_node_;
+  TimerNode report_node_;
+  PipePool pipes_;
+  HelloBuffers hello_buffers_;
+  LogLimiter refusal_lines_;
+  std::shared_ptr<const RouteTable> table_;
+  std::shared_ptr<const RouteTable> previous_;
+  std::unordered_map<const RouteState*, Draining> draining_;
+  TimePoint drain_due_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  bool is_paused_ = false;
+  std::list<Connection> connections_;
+  std::mutex tasks_mutex_;
+  std::vector<std::function<void()>> tasks_;  ///< guarded by tasks_mutex_
+  std::thread thread_;
+};
+
+}  // namespace adit::relay
