@@ -32,6 +32,10 @@ struct NodeConfig {
   bool operator==(const NodeConfig&) const = default;
 };
 
+/// This node's part of the tunnel: what is written, else 10.98.0.0/20 and the first /64 of `ula`
+/// (the /48 kept in the state folder).
+AddressPool address_pool(const NodeConfig& config, const IpPrefix& ula);
+
 /// `text` of the file at `path`. Paths must be absolute; `metrics:`, `watch:` and `store:` are "not
 /// in this version".
 Checked<NodeConfig> read_node_config(const std::string& path, const std::string& text);

@@ -7,6 +7,8 @@
 
 #include <tl/expected.hpp>
 
+#include "common/error.hpp"
+
 namespace adit::config {
 
 struct Problem {
@@ -15,6 +17,8 @@ struct Problem {
   int column = 0;
   std::string path;  ///< "hosts.app.example.com.site"
   std::string what;  ///< "unknown key \"targt\"; did you mean \"target\"?"
+  /// Conflict: another owner's resource, or one that is still used; NotFound: no such resource.
+  Errc code = Errc::Invalid;
 
   bool operator==(const Problem&) const = default;
 };
@@ -23,6 +27,12 @@ using Problems = std::vector<Problem>;
 
 /// "adit.yaml:4:11: hosts.app.example.com.site: no site \"hme\"; did you mean \"home\"?"
 std::string to_string(const Problem& problem);
+
+/// What they all are, or Errc::Invalid when they differ: the status of the whole answer.
+Errc code_of(const Problems& problems);
+
+/// By file, line, column and path; the same problem twice becomes one.
+void sort_problems(Problems& problems);
 
 /// A value, or every fault that was found.
 template <class T>

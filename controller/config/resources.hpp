@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/clock.hpp"
@@ -21,7 +22,6 @@ namespace adit::config {
 inline constexpr const char* kDirectSite = "direct";
 inline constexpr const char* kDefaultOwner = "cli";
 
-/// A target as written: an address, or a name that the controller resolves (not in this version).
 struct Site {
   std::string owner = kDefaultOwner;
   std::optional<wireguard::PublicKey> public_key;  ///< without one the site waits as pending-key
@@ -67,6 +67,16 @@ struct Resources {
 
   bool operator==(const Resources&) const = default;
 };
+
+/// Where `host` leads: its own target or its site's; nullopt if neither is written.
+std::optional<Endpoint> target_of(const Resources& resources, const Host& host);
+/// Where its plain HTTP leads (from the version on that serves it): its own http_target, the site's
+/// (unless the host has a target of its own), else the target's address at port 80.
+std::optional<Endpoint> http_target_of(const Resources& resources, const Host& host);
+/// The public port of `host`: its own, else the relay's https_port.
+std::uint16_t public_port_of(const Resources& resources, const Host& host);
+/// True for the built-in site or one of `resources.sites`.
+bool is_known_site(const Resources& resources, const std::string& name);
 
 /// A name for a site: 1..63 of [a-z0-9-], beginning with a letter or digit.
 bool is_valid_site_name(std::string_view name);

@@ -1,8 +1,10 @@
-// YAML text -> what it asks for. The only files of adit that see yaml-cpp are yaml_reader.cpp and
-// node_config.cpp; its exceptions end here.
+// YAML text -> what it asks for. Of all adit only yaml_tree.cpp sees yaml-cpp: it makes the neutral
+// tree of tree.hpp, which one reader (resource_reader.hpp) turns into values for YAML and JSON
+// alike.
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,7 +25,8 @@ struct Position {
   int column = 0;
 };
 
-/// "hosts.app.example.com.site" -> where it stands, so that later checks can point there.
+/// "hosts/app.example.com/site" -> where it stands, so that later checks can point there; with '/',
+/// because names have dots. A network is found by its value: "sites/home/networks/10.30.0.0/24".
 using SourceMap = std::map<std::string, Position>;
 
 struct Document {
@@ -36,5 +39,16 @@ struct Document {
 /// the same resource twice (in one file or in two) is a problem that names both places. Anchors and
 /// aliases are limited, tags refused, text ≤ 4 MiB a file.
 Checked<Document> read_yaml(const std::vector<SourceFile>& files);
+
+/// The same, but with what could be read in spite of the problems, so that the checks over the
+/// whole (ownership.hpp: apply_files) can report theirs in the same answer.
+struct PartialDocument {
+  Document document;
+  Problems problems;    ///< sorted by position; empty: the document is whole
+  bool is_yaml = true;  ///< every file could be parsed: nothing is missing but what has problems
+  std::set<std::string> broken;  ///< resources that have a problem: "hosts/app.example.com"
+};
+
+PartialDocument read_yaml_partial(const std::vector<SourceFile>& files);
 
 }  // namespace adit::config

@@ -38,6 +38,8 @@ struct DesiredInterface {
 struct Desired {
   /// nullopt until the first site has a key: then no privilege is needed.
   std::optional<DesiredInterface> interface;
+  /// By which an interface that is no longer wanted is known to be ours.
+  wireguard::PublicKey node_key;
   control::Table table;
 
   bool operator==(const Desired&) const = default;

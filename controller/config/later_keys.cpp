@@ -1,0 +1,291 @@
+#include "controller/config/later_keys.hpp"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "common/host_name.hpp"
+#include "controller/config/units.hpp"
+#include "controller/config/utf8.hpp"
+
+namespace adit::config {
+
+namespace {
+
+constexpr std::string_view kLeaveOut = "leave the key out";
+
+/// One of `words`, of which the first is the default.
+void later_choice(Reader& reader, const Value& value, std::string_view what,
+                  std::initializer_list<std::string_view> words) {
+  const auto word = reader.choice(value, words);
+  if (!word || *word == *words.begin()) return;
+  reader.not_in_this_version(value, fmt::format("{}: {}", what, *word),
+                             fmt::format("leave the key out or write {}", *words.begin()));
+}
+
+/// Reads a map of which no key is in this version: only the form counts.
+struct Nothing {};
+
+template <std::size_t kSize>
+void check_form(Reader& reader, const Value& value,
+                const std::array<Field<Nothing>, kSize>& fields) {
+  Nothing nothing;
+  read_fields<Nothing>(reader, value, fields, nothing);
+}
+
+void any_text(Reader& reader, const Value& value, Nothing&) {
+  (void)reader.text(value);
+}
+
+void any_count(Reader& reader, const Value& value, Nothing&) {
+  (void)reader.count(value, 1, 1'000'000'000);
+}
+
+void any_rate(Reader& reader, const Value& value, Nothing&) {
+  (void)reader.rate(value);
+}
+
+void any_bandwidth(Reader& reader, const Value& value, Nothing&) {
+  const auto written = reader.text(value);
+  if (!written) return;
+  if (const auto parsed = parse_bandwidth(*written); !parsed) {
+    reader.problem(value, parsed.error().what);
+  }
+}
+
+void any_duration(Reader& reader, const Value& value, Nothing&) {
+  (void)reader.duration(value, Milliseconds(0), std::chrono::hours(24));
+}
+
+void any_ttl(Reader& reader, const Value& value, Nothing&) {
+  (void)reader.count(value, 1, 604'800);
+  reader.not_in_this_version(value, "dns.ttl", kLeaveOut);
+}
+
+void any_proxied(Reader& reader, const Value& value, Nothing&) {
+  if (reader.boolean(value).value_or(false)) {
+    reader.not_in_this_version(value, "dns.proxied: true", kLeaveOut);
+  }
+}
+
+void any_endpoint(Reader& reader, const Value& value, Nothing&) {
+  (void)reader.endpoint(value);
+}
+
+void any_address(Reader& reader, const Value& value, Nothing&) {
+  (void)reader.address(value);
+}
+
+void any_addresses(Reader& reader, const Value& value, Nothing&) {
+  for (const Value& item : reader.list(value, "[10.30.0.1]")) (void)reader.address(item);
+}
+
+void any_texts(Reader& reader, const Value& value, Nothing&) {
+  for (const Value& item : reader.list(value, "[home]")) (void)reader.text(item);
+}
+
+template <auto kRead>
+void form_of(Reader& reader, const Value& value, Nothing&) {
+  kRead(reader, value);
+}
+
+/// A map that is not in this version unless it is empty; the form of its members is checked first.
+template <std::size_t kSize>
+void later_map(Reader& reader, const Value& value, std::string_view what,
+               const std::array<Field<Nothing>, kSize>& fields) {
+  const std::size_t before = reader.problems.size();
+  check_form(reader, value, fields);
+  const bool is_empty = value.is_null() || value.node.entries.empty();
+  if (!is_empty && reader.problems.size() == before) {
+    reader.not_in_this_version(value, what, kLeaveOut);
+  }
+}
+
+/// Named resources of a kind that is not in this version.
+template <std::size_t kSize>
+void later_resources(Reader& reader, const Value& value, std::string_view what,
+                     const std::array<Field<Nothing>, kSize>& fields) {
+  for (const Member& member : reader.map(value)) {
+    check_form(reader, member.value, fields);
+    reader.problem(member.mark, member.value.path,
+                   fmt::format("{} is not in this version; leave it out", what));
+  }
+}
+
+void later_from(Reader& reader, const Value& value, Nothing&) {
+  later_choice(reader, value, "access.from", {"public", "devices"});
+}
+
+void any_policy(Reader& reader, const Value& value, Nothing&) {
+  (void)reader.choice(value, {"sync", "upsert", "off"});
+}
+
+void any_provider(Reader& reader, const Value& value, Nothing&) {
+  (void)reader.choice(value, {"cloudflare", "route53", "rfc2136", "powerdns"});
+}
+
+void any_weight(Reader& reader, const Value& value, Nothing&) {
+  (void)reader.count(value, 1, 65535);
+}
+
+void any_targets(Reader& reader, const Value& value, Nothing&) {
+  constexpr std::array<Field<Nothing>, 2> kFields{{{"to", any_endpoint}, {"weight", any_weight}}};
+  for (const Value& item : reader.list(value, "[{to: 10.30.0.200:443}]")) {
+    check_form(reader, item, kFields);
+  }
+}
+
+/// "25565/tcp" or "27015-27030/tcp".
+void any_listen(Reader& reader, const Value& value, Nothing&) {
+  const auto written = reader.text(value);
+  if (!written) return;
+  std::string_view rest = *written;
+  if (rest.ends_with("/udp")) return;  // a clear error follows: no port is in this version
+  if (rest.ends_with("/tcp")) {
+    rest.remove_suffix(4);
+    const std::size_t dash = rest.find('-');
+    const auto first = parse_count(rest.substr(0, dash), 1, 65535);
+    const auto last =
+        dash == std::string_view::npos ? first : parse_count(rest.substr(dash + 1), 1, 65535);
+    if (first && last && *first <= *last) return;
+  }
+  reader.problem(value, fmt::format("{} is not a port or a range (like 25565/tcp or "
+                                    "27015-27030/tcp)",
+                                    quoted(*written)));
+}
+
+void any_tunnel(Reader& reader, const Value& value, Nothing&) {
+  (void)reader.choice(value, {"split", "full"});
+}
+
+}  // namespace
+
+void later_proxy_protocol(Reader& reader, const Value& value) {
+  later_choice(reader, value, "proxy_protocol", {"none", "v1", "v2"});
+}
+
+void later_gateway(Reader& reader, const Value& value) {
+  later_choice(reader, value, "gateway", {"router", "host"});
+}
+
+void later_netmap(Reader& reader, const Value& value) {
+  if (value.node.kind == Node::Kind::Map) {
+    for (const Member& member : reader.map(value)) (void)reader.prefix(member.value);
+    if (value.node.entries.empty()) return;
+  } else if (!reader.prefix(value)) {
+    return;
+  }
+  reader.not_in_this_version(value, "netmap", kLeaveOut);
+}
+
+void later_mtu(Reader& reader, const Value& value) {
+  if (reader.count(value, 1280, 9000)) reader.not_in_this_version(value, "mtu", kLeaveOut);
+}
+
+void later_nat(Reader& reader, const Value& value) {
+  if (reader.boolean(value).value_or(false)) {
+    reader.not_in_this_version(value, "nat: true", kLeaveOut);
+  }
+}
+
+void later_resolver(Reader& reader, const Value& value) {
+  const auto written = reader.text(value);
+  if (!written) return;
+  if (!IpAddress::parse(*written) && !Endpoint::parse(*written)) {
+    reader.problem(value, fmt::format("{} is not the address of a resolver", quoted(*written)));
+    return;
+  }
+  reader.not_in_this_version(value, "resolver", kLeaveOut);
+}
+
+void later_check(Reader& reader, const Value& value) {
+  later_choice(reader, value, "check", {"none", "tcp", "tls"});
+}
+
+void later_alpn(Reader& reader, const Value& value) {
+  const std::size_t before = reader.problems.size();
+  const auto members = reader.map(value);
+  for (const Member& member : members) (void)reader.endpoint(member.value);
+  if (!members.empty() && reader.problems.size() == before) {
+    reader.not_in_this_version(value, "alpn", kLeaveOut);
+  }
+}
+
+void later_access(Reader& reader, const Value& value) {
+  constexpr std::array<Field<Nothing>, 3> kFields{{{"from", later_from},
+                                                   {"allow", form_of<later_prefixes>},
+                                                   {"deny", form_of<later_prefixes>}}};
+  check_form(reader, value, kFields);
+}
+
+void later_http(Reader& reader, const Value& value) {
+  later_choice(reader, value, "http", {"redirect", "forward", "off"});
+}
+
+void later_host_dns(Reader& reader, const Value& value) {
+  constexpr std::array<Field<Nothing>, 2> kFields{{{"proxied", any_proxied}, {"ttl", any_ttl}}};
+  check_form(reader, value, kFields);
+}
+
+void later_host_limits(Reader& reader, const Value& value) {
+  constexpr std::array<Field<Nothing>, 5> kFields{{{"connections", any_count},
+                                                   {"connections_per_client", any_count},
+                                                   {"rate_per_client", any_rate},
+                                                   {"bandwidth", any_bandwidth},
+                                                   {"bandwidth_per_client", any_bandwidth}}};
+  later_map(reader, value, "limits of a host", kFields);
+}
+
+void later_prefixes(Reader& reader, const Value& value) {
+  const auto items = reader.list(value, "[192.0.2.0/24]");
+  bool is_right = !items.empty();
+  for (const Value& item : items) is_right = reader.prefix(item).has_value() && is_right;
+  if (is_right) reader.not_in_this_version(value, "a list of networks here", kLeaveOut);
+}
+
+void later_addresses(Reader& reader, const Value& value) {
+  const auto items = reader.list(value, "[10.98.0.2]");
+  bool is_right = !items.empty();
+  for (const Value& item : items) is_right = reader.address(item).has_value() && is_right;
+  if (is_right) reader.not_in_this_version(value, "a list of addresses here", kLeaveOut);
+}
+
+void later_hold(Reader& reader, const Value& value) {
+  constexpr Milliseconds kDefault{30'000};
+  const auto written = reader.duration(value, Milliseconds(0), std::chrono::hours(1));
+  if (written && *written != kDefault) {
+    reader.not_in_this_version(value, "timeouts.hold", "leave the key out or write 30s");
+  }
+}
+
+void later_dns(Reader& reader, const Value& value) {
+  constexpr std::array<Field<Nothing>, 3> kFields{
+      {{"provider", any_provider}, {"token_file", any_text}, {"policy", any_policy}}};
+  later_resources(reader, value, "writing DNS records", kFields);
+}
+
+void later_ports(Reader& reader, const Value& value) {
+  constexpr std::array<Field<Nothing>, 9> kFields{
+      {{"listen", any_listen},
+       {"site", any_text},
+       {"target", any_endpoint},
+       {"targets", any_targets},
+       {"check", form_of<later_check>},
+       {"proxy_protocol", form_of<later_proxy_protocol>},
+       {"access", form_of<later_access>},
+       {"limits", form_of<later_host_limits>},
+       {"drain", any_duration}}};
+  later_resources(reader, value, "a raw port", kFields);
+}
+
+void later_devices(Reader& reader, const Value& value) {
+  constexpr std::array<Field<Nothing>, 6> kFields{{{"public_key", any_text},
+                                                   {"tunnel", any_tunnel},
+                                                   {"dns", any_addresses},
+                                                   {"expires", any_text},
+                                                   {"allow", any_texts},
+                                                   {"address", any_address}}};
+  later_resources(reader, value, "a device", kFields);
+}
+
+}  // namespace adit::config

@@ -1,0 +1,114 @@
+#include "controller/config/resource_json.hpp"
+
+#include <fmt/format.h>
+
+#include "controller/config/resource_reader.hpp"
+#include "controller/config/units.hpp"
+
+namespace adit::config {
+
+namespace {
+
+using nlohmann::json;
+
+std::string_view to_string(Privacy privacy) {
+  switch (privacy) {
+    case Privacy::Full:
+      return "full";
+    case Privacy::Hash:
+      return "hash";
+    case Privacy::None:
+      return "none";
+  }
+  return "full";
+}
+
+template <class T>
+json texts(const std::vector<T>& values) {
+  json out = json::array();
+  for (const T& value : values) out.push_back(value.to_string());
+  return out;
+}
+
+template <class T>
+void put(json& out, const char* key, const std::optional<T>& value) {
+  if (value) out[key] = value->to_string();
+}
+
+/// What `read` makes of `document`, or its problems.
+template <class T, class Read>
+Checked<T> checked(const json& document, Read read) {
+  Reader reader(Reader::Origin::Stored);
+  const Node tree = from_json(document);
+  T out;
+  read(reader, tree, out);
+  if (reader.problems.empty()) return out;
+  sort_problems(reader.problems);
+  return tl::unexpected(std::move(reader.problems));
+}
+
+}  // namespace
+
+json to_json(const Site& site) {
+  json out{{"owner", site.owner}, {"keepalive", format_duration(site.keepalive)}};
+  if (site.public_key) out["public_key"] = site.public_key->base64();
+  if (!site.networks.empty()) out["networks"] = texts(site.networks);
+  put(out, "address", site.address);
+  put(out, "address6", site.address6);
+  put(out, "target", site.target);
+  put(out, "http_target", site.http_target);
+  return out;
+}
+
+json to_json(const Host& host) {
+  json out{{"owner", host.owner}, {"site", host.site}, {"drain", format_duration(host.drain)}};
+  put(out, "target", host.target);
+  put(out, "http_target", host.http_target);
+  if (host.port) out["port"] = *host.port;
+  return out;
+}
+
+json to_json(const Relay& relay) {
+  json out{{"owner", relay.owner},
+           {"https_port", relay.https_port},
+           {"http_port", relay.http_port ? json(*relay.http_port) : json("off")},
+           {"privacy", to_string(relay.privacy)}};
+  if (!relay.addresses.empty()) out["addresses"] = texts(relay.addresses);
+  out["timeouts"] = {{"hello", format_duration(relay.timeouts.hello)},
+                     {"connect", format_duration(relay.timeouts.connect)},
+                     {"hold", format_duration(relay.timeouts.hold)},
+                     {"idle", format_duration(relay.timeouts.idle)},
+                     {"half_closed", format_duration(relay.timeouts.half_closed)}};
+  out["limits"] = {{"connections", relay.limits.connections},
+                   {"connections_per_client", relay.limits.connections_per_client},
+                   {"rate_per_client", fmt::format("{}/s", relay.limits.rate_per_client)}};
+  return out;
+}
+
+json to_json(const Resources& resources) {
+  json out = json::object();
+  for (const auto& [name, site] : resources.sites) out["sites"][name] = to_json(site);
+  for (const auto& [name, host] : resources.hosts) out["hosts"][name] = to_json(host);
+  if (resources.relay) out["relay"] = to_json(*resources.relay);
+  return out;
+}
+
+Checked<Resources> resources_from_json(const json& document) {
+  return checked<Resources>(document, [](Reader& reader, const Node& tree, Resources& out) {
+    read_document(reader, tree, out);
+  });
+}
+
+Checked<Site> site_from_json(const std::string& name, const json& document) {
+  return checked<Site>(document, [&](Reader& reader, const Node& tree, Site& out) {
+    read_site(reader, Value{tree, {}, {}}, name, out);
+  });
+}
+
+Checked<Host> host_from_json(const std::string& name, const json& document) {
+  return checked<Host>(document, [&](Reader& reader, const Node& tree, Host& out) {
+    read_host(reader, Value{tree, {}, {}}, name, out);
+  });
+}
+
+}  // namespace adit::config

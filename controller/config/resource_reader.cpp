@@ -1,0 +1,416 @@
+#include "controller/config/resource_reader.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "controller/config/later_keys.hpp"
+#include "controller/config/units.hpp"
+#include "controller/config/utf8.hpp"
+
+namespace adit::config {
+
+namespace {
+
+constexpr Milliseconds kLongestKeepalive = Seconds(65535);
+constexpr Milliseconds kDay = std::chrono::hours(24);
+constexpr Milliseconds kLongestTimeout = 30 * kDay;
+
+template <class T, class Member>
+void take(const std::optional<T>& read, Member& into) {
+  if (read) into = *read;
+}
+
+/// Every resource may say its owner where it comes from a revision of ours.
+template <class T>
+void read_owner(Reader& reader, const Value& value, T& out) {
+  if (!reader.is_stored()) {
+    reader.problem(value, "unknown key \"owner\"; the owner is said with adit apply --owner NAME");
+    return;
+  }
+  take(reader.text(value), out.owner);
+}
+
+// --- sites
+
+void read_public_key(Reader& reader, const Value& value, Site& out) {
+  const auto written = reader.text(value);
+  if (!written) return;
+  const auto key = wireguard::PublicKey::parse(*written);
+  if (!key) return reader.problem(value, key.error().what);
+  out.public_key = *key;
+}
+
+/// Why `network` cannot be a home's, or an empty view.
+std::string_view network_fault(const IpPrefix& network) {
+  struct Special {
+    const char* prefix;
+    std::string_view fault;
+  };
+
+  static constexpr std::array<Special, 6> kSpecial{{{"127.0.0.0/8", "is loopback"},
+                                                    {"169.254.0.0/16", "is link-local"},
+                                                    {"224.0.0.0/4", "is multicast"},
+                                                    {"::1/128", "is loopback"},
+                                                    {"fe80::/10", "is link-local"},
+                                                    {"ff00::/8", "is multicast"}}};
+  if (network.length() == 0) return "is the whole internet";
+  for (const Special& special : kSpecial) {
+    if (IpPrefix::parse(special.prefix)->contains(network)) return special.fault;
+  }
+  return {};
+}
+
+/// `value` is the list at "sites.NAME.networks"; no name of a site has a dot.
+std::string network_key(const Value& value, const IpPrefix& network) {
+  std::string key = value.path;
+  std::ranges::replace(key, '.', '/');
+  return fmt::format("{}/{}", key, network);
+}
+
+void read_networks(Reader& reader, const Value& value, Site& out) {
+  for (const Value& item : reader.list(value, "[10.30.0.0/24]")) {
+    const auto network = reader.prefix(item);
+    if (!network) continue;
+    if (const auto fault = network_fault(*network); !fault.empty()) {
+      reader.problem(item, fmt::format("{} {}; a site's networks are those behind its home gateway",
+                                       *network, fault));
+      continue;
+    }
+    if (reader.note_position(network_key(value, *network), item.mark, item.path)) {
+      out.networks.push_back(*network);
+    }
+  }
+  std::ranges::sort(out.networks);
+}
+
+void read_address(Reader& reader, const Value& value, Site& out) {
+  const auto address = reader.address(value);
+  if (!address) return;
+  if (!address->is_v4()) {
+    return reader.problem(value, "needs an IPv4 address (the IPv6 one goes with it)");
+  }
+  out.address = *address;
+}
+
+void read_address6(Reader& reader, const Value& value, Site& out) {
+  const auto address = reader.address(value);
+  if (!address) return;
+  if (address->is_v4()) return reader.problem(value, "needs an IPv6 address");
+  out.address6 = *address;
+}
+
+void read_keepalive(Reader& reader, const Value& value, Site& out) {
+  const auto written = reader.duration(value, Milliseconds(0), kLongestKeepalive);
+  if (!written) return;
+  if (*written % Seconds(1) != Milliseconds(0)) {
+    return reader.problem(value, "needs whole seconds (like 25s)");
+  }
+  out.keepalive = std::chrono::duration_cast<Seconds>(*written);
+}
+
+template <class T>
+void read_target(Reader& reader, const Value& value, T& out) {
+  take(reader.endpoint(value), out.target);
+}
+
+template <class T>
+void read_http_target(Reader& reader, const Value& value, T& out) {
+  take(reader.endpoint(value), out.http_target);
+}
+
+constexpr std::array<Field<Site>, 15> kSiteFields{{
+    {"owner", read_owner<Site>},
+    {"public_key", read_public_key},
+    {"networks", read_networks},
+    {"address", read_address},
+    {"address6", read_address6},
+    {"keepalive", read_keepalive},
+    {"target", read_target<Site>},
+    {"http_target", read_http_target<Site>},
+    {"proxy_protocol", later<later_proxy_protocol, Site>},
+    {"http_proxy_protocol", later<later_proxy_protocol, Site>},
+    {"gateway", later<later_gateway, Site>},
+    {"netmap", later<later_netmap, Site>},
+    {"mtu", later<later_mtu, Site>},
+    {"nat", later<later_nat, Site>},
+    {"resolver", later<later_resolver, Site>},
+}};
+
+// --- hosts
+
+/// `targets:` with exactly one entry is the same as `target:`.
+struct WeightedTarget {
+  std::optional<Endpoint> to;
+};
+
+void read_to(Reader& reader, const Value& value, WeightedTarget& out) {
+  take(reader.endpoint(value), out.to);
+}
+
+void read_weight(Reader& reader, const Value& value, WeightedTarget&) {
+  (void)reader.count(value, 1, 65535);
+}
+
+void read_targets(Reader& reader, const Value& value, Host& out) {
+  static constexpr std::array<Field<WeightedTarget>, 2> kFields{
+      {{"to", read_to}, {"weight", read_weight}}};
+  const auto items = reader.list(value, "[{to: 10.30.0.200:443}]");
+  std::optional<Endpoint> first;
+  for (const Value& item : items) {
+    const std::size_t before = reader.problems.size();
+    WeightedTarget target;
+    read_fields<WeightedTarget>(reader, item, kFields, target);
+    if (!target.to && reader.problems.size() == before) {
+      reader.problem(item, "has no `to:`; write {to: ADDRESS:PORT}");
+    }
+    if (!first) first = target.to;
+  }
+  if (items.size() > 1) {
+    return reader.not_in_this_version(value, "more than one target", "write one");
+  }
+  if (items.empty())
+    return reader.problem(value, "is empty; write one target or leave the key out");
+  if (out.target) return reader.problem(value, "target and targets exclude each other");
+  out.target = first;
+}
+
+void read_host_target(Reader& reader, const Value& value, Host& out) {
+  if (out.target) return reader.problem(value, "target and targets exclude each other");
+  read_target(reader, value, out);
+}
+
+void read_host_site(Reader& reader, const Value& value, Host& out) {
+  take(reader.text(value), out.site);
+}
+
+void read_host_port(Reader& reader, const Value& value, Host& out) {
+  take(reader.port(value, 1), out.port);
+}
+
+void read_drain(Reader& reader, const Value& value, Host& out) {
+  take(reader.duration(value, Milliseconds(0), kDay), out.drain);
+}
+
+constexpr std::array<Field<Host>, 15> kHostFields{{
+    {"owner", read_owner<Host>},
+    {"site", read_host_site},
+    {"target", read_host_target},
+    {"targets", read_targets},
+    {"http_target", read_http_target<Host>},
+    {"port", read_host_port},
+    {"drain", read_drain},
+    {"proxy_protocol", later<later_proxy_protocol, Host>},
+    {"http_proxy_protocol", later<later_proxy_protocol, Host>},
+    {"check", later<later_check, Host>},
+    {"alpn", later<later_alpn, Host>},
+    {"access", later<later_access, Host>},
+    {"http", later<later_http, Host>},
+    {"dns", later<later_host_dns, Host>},
+    {"limits", later<later_host_limits, Host>},
+}};
+
+// --- the relay
+
+void read_addresses(Reader& reader, const Value& value, Relay& out) {
+  const auto items = reader.list(value, "[\"::\"]");
+  if (items.empty() && value.node.kind != Node::Kind::Scalar) {
+    return reader.problem(value, "is empty; the relay listens on at least one address");
+  }
+  for (const Value& item : items) {
+    const auto address = reader.address(item);
+    if (!address) continue;
+    if (std::ranges::find(out.addresses, *address) != out.addresses.end()) {
+      reader.problem(item, fmt::format("{} is written twice", *address));
+      continue;
+    }
+    out.addresses.push_back(*address);
+  }
+  const auto is_any = [](const IpAddress& address) {
+    return !address.is_v4() && address.is_unspecified();
+  };
+  if (out.addresses.size() > 1 && std::ranges::any_of(out.addresses, is_any)) {
+    reader.problem(value, "\"::\" is every address, IPv4 as well; leave the others out");
+  }
+}
+
+void read_https_port(Reader& reader, const Value& value, Relay& out) {
+  take(reader.port(value, 0), out.https_port);
+}
+
+void read_http_port(Reader& reader, const Value& value, Relay& out) {
+  if (value.node.kind == Node::Kind::Scalar && value.node.text == "off") {
+    out.http_port = std::nullopt;
+    return;
+  }
+  const auto written = reader.text(value);
+  if (!written) return;
+  const auto port = parse_count(*written, 0, 65535);
+  if (!port)
+    return reader.problem(
+        value, fmt::format("{} is neither a port from 0 to 65535 nor off", quoted(*written)));
+  out.http_port = static_cast<std::uint16_t>(*port);
+}
+
+template <auto kMember>
+void read_timeout(Reader& reader, const Value& value, control::Timeouts& out) {
+  take(reader.duration(value, Milliseconds(1), kLongestTimeout), out.*kMember);
+}
+
+void read_timeouts(Reader& reader, const Value& value, Relay& out) {
+  static constexpr std::array<Field<control::Timeouts>, 5> kFields{{
+      {"hello", read_timeout<&control::Timeouts::hello>},
+      {"connect", read_timeout<&control::Timeouts::connect>},
+      {"hold", later<later_hold, control::Timeouts>},
+      {"idle", read_timeout<&control::Timeouts::idle>},
+      {"half_closed", read_timeout<&control::Timeouts::half_closed>},
+  }};
+  read_fields<control::Timeouts>(reader, value, kFields, out.timeouts);
+}
+
+template <auto kMember>
+void read_limit(Reader& reader, const Value& value, control::Limits& out) {
+  take(reader.count(value, 1, 100'000'000), out.*kMember);
+}
+
+void read_rate(Reader& reader, const Value& value, control::Limits& out) {
+  take(reader.rate(value), out.rate_per_client);
+}
+
+void read_limits(Reader& reader, const Value& value, Relay& out) {
+  static constexpr std::array<Field<control::Limits>, 3> kFields{{
+      {"connections", read_limit<&control::Limits::connections>},
+      {"connections_per_client", read_limit<&control::Limits::connections_per_client>},
+      {"rate_per_client", read_rate},
+  }};
+  read_fields<control::Limits>(reader, value, kFields, out.limits);
+}
+
+void read_privacy(Reader& reader, const Value& value, Relay& out) {
+  const auto word = reader.choice(value, {"full", "hash", "none"});
+  if (!word) return;
+  out.privacy = *word == "full" ? Privacy::Full : *word == "hash" ? Privacy::Hash : Privacy::None;
+}
+
+constexpr std::array<Field<Relay>, 10> kRelayFields{{
+    {"owner", read_owner<Relay>},
+    {"addresses", read_addresses},
+    {"https_port", read_https_port},
+    {"http_port", read_http_port},
+    {"timeouts", read_timeouts},
+    {"limits", read_limits},
+    {"source_addresses", later<later_addresses, Relay>},
+    {"access", later<later_access, Relay>},
+    {"accept_proxy", later<later_prefixes, Relay>},
+    {"privacy", read_privacy},
+}};
+
+// --- documents
+
+void read_sites(Reader& reader, const Value& value, Resources& out) {
+  for (const Member& member : reader.map(value)) {
+    const std::string name(member.key);
+    const std::string key = "sites/" + name;
+    if (name == kDirectSite || !is_valid_site_name(name)) {
+      reader.problem(
+          member.mark, "sites",
+          name == kDirectSite
+              ? "the site direct is built in; it cannot be written"
+              : fmt::format("{} is not a name for a site; use 1 to 63 of a-z, 0-9 and '-', "
+                            "beginning with a letter or digit",
+                            quoted(name)));
+      continue;
+    }
+    reader.set_resource(key);
+    if (reader.note_position(key, member.mark, member.value.path)) {
+      read_site(reader, member.value, name, out.sites[name]);
+    }
+    reader.set_resource({});
+  }
+}
+
+void read_hosts(Reader& reader, const Value& value, Resources& out) {
+  for (const Member& member : reader.map(value)) {
+    const auto name = normal_host_name(member.key);
+    if (!name) {
+      reader.problem(member.mark, "hosts",
+                     fmt::format("{}: {}", quoted(member.key), name.error().what));
+      continue;
+    }
+    const std::string key = "hosts/" + *name;
+    reader.set_resource(key);
+    if (reader.note_position(key, member.mark, "hosts." + *name)) {
+      read_host(reader, member.value, *name, out.hosts[*name]);
+    }
+    reader.set_resource({});
+  }
+}
+
+void read_the_relay(Reader& reader, const Value& value, Resources& out) {
+  reader.set_resource("relay");
+  if (reader.note_position("relay", value.mark, value.path))
+    read_relay(reader, value, out.relay.emplace());
+  reader.set_resource({});
+}
+
+constexpr std::array<Field<Resources>, 6> kDocumentFields{{
+    {"sites", read_sites},
+    {"hosts", read_hosts},
+    {"relay", read_the_relay},
+    {"dns", later<later_dns, Resources>},
+    {"ports", later<later_ports, Resources>},
+    {"devices", later<later_devices, Resources>},
+}};
+
+/// Notes where each key of the resource `key` stands, for the checks over the whole.
+void note_members(Reader& reader, const Value& value, const std::string& key) {
+  if (value.node.kind != Node::Kind::Map) return;
+  for (const Entry& entry : value.node.entries) {
+    const Mark mark = entry.value.kind == Node::Kind::Null ? entry.mark : entry.value.mark;
+    reader.positions.try_emplace(fmt::format("{}/{}", key, entry.key), reader.position_of(mark));
+  }
+}
+
+}  // namespace
+
+void read_document(Reader& reader, const Node& root, Resources& out) {
+  read_fields<Resources>(reader, Value{root, root.mark, ""}, kDocumentFields, out);
+}
+
+void read_site(Reader& reader, const Value& value, const std::string& name, Site& out) {
+  const Value named{value.node, value.mark, "sites." + name};
+  note_members(reader, named, "sites/" + name);
+  read_fields<Site>(reader, named, kSiteFields, out);
+}
+
+void read_host(Reader& reader, const Value& value, const std::string& name, Host& out) {
+  const Value named{value.node, value.mark, "hosts." + name};
+  note_members(reader, named, "hosts/" + name);
+  const std::size_t before = reader.problems.size();
+  read_fields<Host>(reader, named, kHostFields, out);
+  if (out.site.empty() && reader.problems.size() == before) {
+    reader.problem(named, "has no site; write site: NAME (or site: direct)");
+  }
+}
+
+void read_relay(Reader& reader, const Value& value, Relay& out) {
+  const Value named{value.node, value.mark, "relay"};
+  note_members(reader, named, "relay");
+  read_fields<Relay>(reader, named, kRelayFields, out);
+}
+
+Result<std::string> normal_host_name(std::string_view written) {
+  const bool is_ascii =
+      std::ranges::all_of(written, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  if (!is_ascii) {
+    return fail(Errc::Invalid,
+                "names beyond ASCII are not in this version; write the xn-- form of the name");
+  }
+  auto pattern = HostPattern::parse(written);
+  if (!pattern) return fail(std::move(pattern).error());
+  return pattern->wire_text();
+}
+
+}  // namespace adit::config

@@ -1,0 +1,49 @@
+#include "controller/config/resources.hpp"
+
+#include <algorithm>
+
+namespace adit::config {
+
+namespace {
+
+constexpr std::uint16_t kPlainHttpPort = 80;
+
+const Site* find_site(const Resources& resources, const std::string& name) {
+  const auto found = resources.sites.find(name);
+  return found == resources.sites.end() ? nullptr : &found->second;
+}
+
+bool is_lower_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+}  // namespace
+
+std::optional<Endpoint> target_of(const Resources& resources, const Host& host) {
+  if (host.target) return host.target;
+  const Site* site = find_site(resources, host.site);
+  return site != nullptr ? site->target : std::nullopt;
+}
+
+std::optional<Endpoint> http_target_of(const Resources& resources, const Host& host) {
+  if (host.http_target) return host.http_target;
+  const Site* site = find_site(resources, host.site);
+  if (!host.target && site != nullptr && site->http_target) return site->http_target;
+  const auto target = target_of(resources, host);
+  return target ? std::optional(Endpoint{target->address, kPlainHttpPort}) : std::nullopt;
+}
+
+std::uint16_t public_port_of(const Resources& resources, const Host& host) {
+  return host.port.value_or(resources.relay ? resources.relay->https_port : Relay{}.https_port);
+}
+
+bool is_known_site(const Resources& resources, const std::string& name) {
+  return name == kDirectSite || resources.sites.contains(name);
+}
+
+bool is_valid_site_name(std::string_view name) {
+  return !name.empty() && name.size() <= 63 && is_lower_or_digit(name.front()) &&
+         std::ranges::all_of(name, [](char c) { return is_lower_or_digit(c) || c == '-'; });
+}
+
+}  // namespace adit::config
