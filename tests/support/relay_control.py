@@ -1,0 +1,208 @@
+"""The relay's control protocol, written a second time and from its description alone
+(common/control/codec.hpp), so that a mistake in the C++ codec cannot hide in both ends."""
+
+import ipaddress
+import socket
+import struct
+
+HELLO, HELLO_REPLY, CHECK, CHECK_REPLY, SET, SET_REPLY, STATS_REQUEST, STATS = range(1, 9)
+FAILURE = 0xFFFF
+PRIVACY = {"full": 0, "hash": 1, "none": 2}
+
+
+class Refused(Exception):
+    """The relay answered with a Failure message."""
+
+
+# --- fields: tag u16 | length u32 | value
+
+
+def field(tag, value):
+    return struct.pack(">HI", tag, len(value)) + value
+
+
+def number(tag, value):
+    return field(tag, struct.pack(">Q", value))
+
+
+def text(tag, value):
+    return field(tag, value.encode())
+
+
+def address(tag, value):
+    return field(tag, ipaddress.ip_address(value).packed)
+
+
+def fields(body):
+    """Yields (tag, value) of each field; a cut-off one is an error."""
+    at = 0
+    while at < len(body):
+        tag, length = struct.unpack_from(">HI", body, at)
+        at += 6
+        if at + length > len(body):
+            raise ValueError("a field is cut off")
+        yield tag, body[at : at + length]
+        at += length
+
+
+def as_number(value):
+    return struct.unpack(">Q", value)[0]
+
+
+def as_address(value):
+    return str(ipaddress.ip_address(value))
+
+
+# --- a table, from plain dictionaries
+
+
+def encode_route(route):
+    out = text(1, route.get("name", "host/" + route["pattern"])) + text(2, route["pattern"])
+    out += number(3, route.get("port", 0)) + text(4, route.get("site", "direct"))
+    targets = route.get("targets") or [route["target"]]
+    for host, port in targets:
+        out += field(5, address(1, host) + number(2, port) + number(3, 1))
+    return out + number(6, route.get("drain_ms", 5000))
+
+
+def encode_table(table):
+    """{"revision", "routes": [{"pattern", "port", "target": (ip, port), ...}], "addresses",
+    "timeouts": {"hello": ms, ...}, "limits": {...}, "privacy"}"""
+    settings = b"".join(address(1, a) for a in table.get("addresses", ["127.0.0.1"]))
+    timeouts = {"hello": 10000, "connect": 5000, "hold": 30000, "idle": 3600000,
+                "half_closed": 300000}
+    timeouts.update(table.get("timeouts", {}))
+    names = ["hello", "connect", "hold", "idle", "half_closed"]
+    settings += field(2, b"".join(number(i + 1, timeouts[n]) for i, n in enumerate(names)))
+    limits = {"connections": 20000, "connections_per_client": 20000, "rate_per_client": 20000}
+    limits.update(table.get("limits", {}))
+    names = ["connections", "connections_per_client", "rate_per_client"]
+    settings += field(3, b"".join(number(i + 1, limits[n]) for i, n in enumerate(names)))
+    settings += number(4, PRIVACY[table.get("privacy", "full")])
+    out = number(1, table["revision"]) + field(2, settings)
+    return out + b"".join(field(3, encode_route(r)) for r in table["routes"])
+
+
+# --- answers
+
+
+def decode_listener(body):
+    out = {"bound_port": 0, "problem": ""}
+    for tag, value in fields(body):
+        if tag == 1:
+            inner = dict(fields(value))
+            out["address"], out["port"] = as_address(inner[1]), as_number(inner[2])
+        elif tag == 2:
+            out["bound_port"] = as_number(value)
+        elif tag == 3:
+            out["problem"] = value.decode()
+    return out
+
+
+def decode_stats(body):
+    names = {2: "supervisor_pid", 3: "data_pid", 4: "revision", 5: "table_digest", 6: "workers",
+             7: "active", 8: "accepted", 9: "bytes_to_target", 10: "bytes_to_client",
+             11: "spliced_bytes"}
+    out = {"closed": {}, "listeners": [], "routes": {}}
+    for tag, value in fields(body):
+        if tag == 1:
+            out["software"] = value.decode()
+        elif tag in names:
+            out[names[tag]] = as_number(value)
+        elif tag == 12:
+            inner = dict(fields(value))
+            out["effective_limits"] = {
+                "connections": as_number(inner[1]), "connections_per_client": as_number(inner[2]),
+                "rate_per_client": as_number(inner[3])}
+        elif tag == 13:
+            inner = dict(fields(value))
+            out["closed"][inner[1].decode()] = as_number(inner[2])
+        elif tag == 14:
+            out["listeners"].append(decode_listener(value))
+        elif tag == 15:
+            inner = dict(fields(value))
+            out["routes"][inner[1].decode()] = {
+                "active": as_number(inner[2]), "connections": as_number(inner[3]),
+                "bytes_to_target": as_number(inner[4]), "bytes_to_client": as_number(inner[5])}
+    return out
+
+
+def decode_set_reply(body):
+    out = {"problems": [], "warning": "", "revision": 0}
+    for tag, value in fields(body):
+        if tag == 1:
+            out["problems"].append(value.decode())
+        elif tag == 2:
+            out["warning"] = value.decode()
+        elif tag == 3:
+            out["revision"] = as_number(value)
+    return out
+
+
+class Control:
+    """One controller's connection. Every call waits for its answer, at most `timeout` seconds."""
+
+    def __init__(self, path, greet=True, timeout=30):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(timeout)
+        self.socket.connect(path)
+        self.last_id = 0
+        if greet:
+            self.hello()
+
+    def close(self):
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def send(self, kind, body):
+        self.last_id += 1
+        message = struct.pack(">HI", kind, self.last_id) + body
+        self.socket.sendall(struct.pack(">I", len(message)) + message)
+
+    def receive_exactly(self, count):
+        out = bytearray()
+        while len(out) < count:
+            chunk = self.socket.recv(count - len(out))
+            if not chunk:
+                raise EOFError("the relay closed the control connection")
+            out += chunk
+        return bytes(out)
+
+    def receive(self):
+        """(type, body) of the answer to the last request."""
+        (length,) = struct.unpack(">I", self.receive_exactly(4))
+        message = self.receive_exactly(length)
+        kind, request = struct.unpack_from(">HI", message)
+        if request != self.last_id:
+            raise ValueError(f"answer to {request}, not to {self.last_id}")
+        if kind == FAILURE:
+            raise Refused(dict(fields(message[6:]))[1].decode())
+        return kind, message[6:]
+
+    def ask(self, kind, body, expected):
+        self.send(kind, body)
+        got, answer = self.receive()
+        if got != expected:
+            raise ValueError(f"answer of type {got}, not {expected}")
+        return answer
+
+    def hello(self, oldest=1, newest=1):
+        body = number(1, oldest) + number(2, newest) + text(3, "adit-tests")
+        return as_number(dict(fields(self.ask(HELLO, body, HELLO_REPLY)))[1])
+
+    def check(self, table):
+        """The problems; an empty list: the table would work."""
+        answer = self.ask(CHECK, field(1, encode_table(table)), CHECK_REPLY)
+        return [value.decode() for tag, value in fields(answer) if tag == 1]
+
+    def set(self, table):
+        """{"problems", "warning", "revision"}"""
+        return decode_set_reply(self.ask(SET, field(1, encode_table(table)), SET_REPLY))
+
+    def stats(self):
+        return decode_stats(self.ask(STATS_REQUEST, b"", STATS))
