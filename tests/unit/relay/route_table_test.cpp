@@ -1,0 +1,211 @@
+#include "relay/route_table.hpp"
+
+#include <string>
+
+#include "common/control/codec.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/tables.hpp"
+
+namespace adit::relay {
+namespace {
+
+using test::make_route;
+using test::make_table;
+
+std::shared_ptr<const RouteTable> build(const control::Table& table, RouteStates& states,
+                                        const RouteTable* previous = nullptr) {
+  auto built = RouteTable::build(table, previous, states);
+  REQUIRE(built);
+  return *built;
+}
+
+/// The name of the route found, "" for none; `name` null: a client without a server name.
+std::string found(const RouteTable& table, std::uint16_t port, const char* name) {
+  const std::shared_ptr<const Route>* route = nullptr;
+  if (name == nullptr) {
+    route = table.find(port, nullptr);
+  } else {
+    const HostName host = HostName::parse(name).value();
+    route = table.find(port, &host);
+  }
+  return route == nullptr ? "" : (*route)->spec.name;
+}
+
+TEST_CASE("route_table: exact, then wildcard of one label, then catch-all", "[relay]") {
+  RouteStates states;
+  const auto routes = build(
+      make_table({make_route("exact", "app.example.com"), make_route("wildcard", "*.example.com"),
+                  make_route("inner", "*.lab.example.com"), make_route("all", "*"),
+                  make_route("single", "localhost")}),
+      states);
+  const auto [name, want] = GENERATE(table<const char*, const char*>({
+      {"app.example.com", "exact"},
+      {"APP.example.com.", "exact"},
+      {"other.example.com", "wildcard"},
+      {"lab.example.com", "wildcard"},
+      {"x.lab.example.com", "inner"},
+      {"x.y.example.com", "all"},  // one label only
+      {"example.com", "all"},      // the wildcard's own parent is not under it
+      {"x.app.example.com", "all"},
+      {"localhost", "single"},
+      {"com", "all"},
+      {nullptr, "all"},
+  }));
+  CAPTURE(want);
+  CHECK(found(*routes, 443, name) == want);
+}
+
+TEST_CASE("route_table: no name matches only a catch-all", "[relay]") {
+  RouteStates states;
+  const auto table = build(
+      make_table({make_route("exact", "app.example.com"), make_route("wildcard", "*.example.com")}),
+      states);
+  CHECK(found(*table, 443, nullptr).empty());
+  CHECK(found(*table, 443, "unknown.test").empty());
+  CHECK(found(*table, 443, "app.example.com") == "exact");
+}
+
+TEST_CASE("route_table: each port has its own names and its own catch-all", "[relay]") {
+  RouteStates states;
+  const auto table =
+      build(make_table({make_route("a443", "app.example.com"),
+                        make_route("a8443", "app.example.com", 8443),
+                        make_route("all8443", "*", 8443), make_route("b0", "b.example.com", 0)}),
+            states);
+  CHECK(found(*table, 443, "app.example.com") == "a443");
+  CHECK(found(*table, 8443, "app.example.com") == "a8443");
+  CHECK(found(*table, 8443, "b.example.com") == "all8443");
+  CHECK(found(*table, 443, "b.example.com").empty());
+  CHECK(found(*table, 0, "b.example.com") == "b0");
+  CHECK(found(*table, 443, nullptr).empty());
+  CHECK(found(*table, 80, "app.example.com").empty());
+  const auto ports = table->ports();
+  CHECK(std::vector<std::uint16_t>(ports.begin(), ports.end()) ==
+        std::vector<std::uint16_t>{0, 443, 8443});
+}
+
+TEST_CASE("route_table: an empty table has no route and no port", "[relay]") {
+  RouteStates states;
+  const auto table = build(control::Table{}, states);  // not even an address to listen on
+  CHECK(found(*table, 443, "app.example.com").empty());
+  CHECK(found(*table, 443, nullptr).empty());
+  CHECK(table->find_by_name("x") == nullptr);
+  CHECK(table->ports().empty());
+  CHECK(table->routes().empty());
+}
+
+TEST_CASE("route_table: keeps settings, revision, digest and order", "[relay]") {
+  RouteStates states;
+  control::Table values = make_table({make_route("z", "z.test"), make_route("a", "a.test")}, 7);
+  values.settings.privacy = Privacy::Hash;
+  const auto table = build(values, states);
+  CHECK(table->settings() == values.settings);
+  CHECK(table->revision() == 7);
+  CHECK(table->digest() == control::digest(values));
+  REQUIRE(table->routes().size() == 2);
+  CHECK(table->routes()[0]->spec == values.routes[0]);
+  CHECK(table->find_by_name("a") == &table->routes()[1]);
+  CHECK(table->find_by_name("b") == nullptr);
+  CHECK(table->find_by_name("") == nullptr);
+}
+
+TEST_CASE("route_table: routes that did not change are shared with the previous table", "[relay]") {
+  RouteStates states;
+  const auto first =
+      build(make_table({make_route("same", "same.test"), make_route("changed", "changed.test"),
+                        make_route("removed", "removed.test")}),
+            states);
+  const auto second =
+      build(make_table({make_route("changed", "changed.test", 443, "10.30.0.201:443"),
+                        make_route("added", "added.test"), make_route("same", "same.test")},
+                       2),
+            states, first.get());
+  CHECK(*second->find_by_name("same") == *first->find_by_name("same"));
+  CHECK(*second->find_by_name("changed") != *first->find_by_name("changed"));
+  CHECK((*second->find_by_name("changed"))->state == (*first->find_by_name("changed"))->state);
+  CHECK(second->find_by_name("removed") == nullptr);
+  CHECK(found(*first, 443, "removed.test") == "removed");  // the old snapshot is untouched
+}
+
+TEST_CASE("route_states: a state lives as long as a table or a connection uses it", "[relay]") {
+  RouteStates states;
+  auto table = build(make_table({make_route("a", "a.test"), make_route("b", "b.test")}), states);
+  std::shared_ptr<const Route> connection = *table->find_by_name("a");
+  connection->state->active += 1;
+  table = build(make_table({}), states, table.get());
+  states.drop_unused();
+  CHECK(states.size() == 1);  // "a" drains, "b" is forgotten
+  table = build(make_table({make_route("a", "a.test", 8443)}), states, table.get());
+  CHECK((*table->find_by_name("a"))->state == connection->state);  // it came back: counts on
+  connection.reset();
+  CHECK((*table->find_by_name("a"))->state->active == 1);
+  table.reset();
+  states.drop_unused();
+  CHECK(states.size() == 0);
+}
+
+TEST_CASE("route_table: a bad table is refused with all its problems and changes nothing",
+          "[relay]") {
+  RouteStates states;
+  control::Table bad =
+      make_table({make_route("a", "a.test"), make_route("a", "b.test"), make_route("c", "a.test"),
+                  make_route("", "d.test"), make_route("e", "e.test"), make_route("f", "f.test")});
+  bad.routes[4].targets.clear();
+  bad.routes[5].targets[0].endpoint.port = 0;
+  bad.settings.addresses.push_back(bad.settings.addresses[0]);
+  bad.settings.limits.connections = 0;
+  bad.settings.timeouts.idle = Milliseconds(0);
+  CHECK(find_problems(bad) ==
+        std::vector<std::string>{"settings: address :: stands twice",
+                                 "settings: timeouts.idle must be more than 0",
+                                 "settings: limits.connections must be more than 0",
+                                 "route 2 (b.test): an earlier route has the same name",
+                                 "route 3 (a.test): an earlier route serves the same on port 443",
+                                 "route 4 (d.test): no name", "route 5 (e.test): no target",
+                                 "route 6 (f.test): 10.30.0.200:0 is no address and port to dial"});
+  const auto refused = RouteTable::build(bad, nullptr, states);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Errc::Invalid);
+  CHECK(refused.error().what.find("route 5 (e.test): no target; route 6") != std::string::npos);
+  CHECK(states.size() == 0);
+}
+
+TEST_CASE("route_table: weights of 0, no listen address, a negative drain", "[relay]") {
+  control::Table bad = make_table({make_route("a", "a.test")});
+  bad.settings.addresses.clear();
+  bad.routes[0].targets[0].weight = 0;
+  bad.routes[0].drain = Milliseconds(-1);
+  CHECK(find_problems(bad) ==
+        std::vector<std::string>{"settings: no address to listen on",
+                                 "route 1 (a.test): drain is negative",
+                                 "route 1 (a.test): every target has weight 0"});
+  CHECK(find_problems(make_table({make_route("a", "a.test")})).empty());
+}
+
+TEST_CASE("route_table: the same pattern on two ports is no problem", "[relay]") {
+  CHECK(find_problems(make_table({make_route("a", "*", 443), make_route("b", "*", 8443)})).empty());
+}
+
+TEST_CASE("route_table: problems are at most 100 lines, and follow the privacy setting",
+          "[relay]") {
+  control::Table bad = make_table({});
+  for (int i = 0; i < 250; ++i) {
+    auto route = make_route("r" + std::to_string(i), "x" + std::to_string(i) + ".test");
+    route.targets.clear();
+    bad.routes.push_back(std::move(route));
+  }
+  auto problems = find_problems(bad);
+  REQUIRE(problems.size() == 100);
+  CHECK(problems.back() == "and 151 more problems");
+  bad.routes.erase(bad.routes.begin() + 100, bad.routes.end());
+  problems = find_problems(bad);
+  REQUIRE(problems.size() == 100);
+  CHECK(problems.back() == "route 100 (x99.test): no target");
+  set_privacy(Privacy::None);
+  problems = find_problems(bad);
+  set_privacy(Privacy::Full);
+  CHECK(problems.back() == "route 100 (-): no target");
+}
+
+}  // namespace
+}  // namespace adit::relay
