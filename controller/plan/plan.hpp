@@ -102,10 +102,10 @@ struct Plan {
 };
 
 /// Tunnel before route table when adding, route table before tunnel when removing: no moment at
-/// which a route leads into a tunnel that is not there. A prefix that moves between peers leaves the
-/// old one first. An interface that is no longer wanted is deleted only if it has our key or none.
-/// What could not be observed is planned as if it were not there, so that applying says why. The
-/// endpoints of peers are never set: they roam. Same state twice: an empty plan.
+/// which a route leads into a tunnel that is not there. A prefix that moves between peers leaves
+/// the old one first. An interface that is no longer wanted is deleted only if it has our key or
+/// none. What could not be observed is planned as if it were not there, so that applying says why.
+/// The endpoints of peers are never set: they roam. Same state twice: an empty plan.
 Plan diff(const Desired& desired, const Observed& observed);
 
 /// '+', '~' or '-'.

@@ -26,8 +26,8 @@ struct RouteAnswer {
   bool operator==(const RouteAnswer&) const = default;
 };
 
-/// `name` as a client would send it; an empty one or an IP address is a hello without a name. `port`
-/// is the configured public port.
+/// `name` as a client would send it; an empty one or an IP address is a hello without a name.
+/// `port` is the configured public port.
 RouteAnswer find_route(const control::Table& table, std::string_view name, std::uint16_t port);
 
 }  // namespace adit::plan

@@ -1,0 +1,108 @@
+#include "controller/plan/route_lookup.hpp"
+
+#include <fmt/format.h>
+
+namespace adit::plan {
+
+namespace {
+
+using Kind = HostPattern::Kind;
+
+const control::Route* find(const control::Table& table, Kind kind, std::string_view name,
+                           std::uint16_t port) {
+  for (const control::Route& route : table.routes) {
+    if (route.port == port && route.pattern.kind() == kind && route.pattern.name() == name) {
+      return &route;
+    }
+  }
+  return nullptr;
+}
+
+RouteAnswer answer(Match match, const control::Route& route, std::string why) {
+  RouteAnswer out{match, route.name, route.site, std::nullopt, std::move(why)};
+  if (!route.targets.empty()) out.target = route.targets.front().endpoint;
+  return out;
+}
+
+RouteAnswer none(std::string why) {
+  return {Match::None, {}, {}, std::nullopt, std::move(why)};
+}
+
+/// "b.example.com" of "a.b.example.com"; empty if there is only one label.
+std::string_view parent_of(std::string_view name) {
+  const std::size_t dot = name.find('.');
+  return dot == std::string_view::npos ? std::string_view{} : name.substr(dot + 1);
+}
+
+/// What nearly matched: the commonest reasons why someone asks.
+std::string why_none(const control::Table& table, std::string_view name, std::uint16_t port) {
+  for (const control::Route& route : table.routes) {
+    const bool is_name = route.pattern.kind() == Kind::Exact && route.pattern.name() == name;
+    if (is_name && route.port != port) {
+      return fmt::format("{} is a host on port {}, not on port {}", name, route.port, port);
+    }
+    const bool is_wildcard = route.pattern.kind() == Kind::Wildcard && route.port == port;
+    if (is_wildcard && name == route.pattern.name()) {
+      return fmt::format("{} covers names with one more label, not {} itself",
+                         route.pattern.wire_text(), name);
+    }
+    if (is_wildcard && name.ends_with(fmt::format(".{}", route.pattern.name()))) {
+      return fmt::format("{} covers one label only, and {} has more", route.pattern.wire_text(),
+                         name);
+    }
+  }
+  return fmt::format("no host on port {} has this name, and there is no catch-all", port);
+}
+
+RouteAnswer without_name(const control::Table& table, std::uint16_t port) {
+  const control::Route* route = find(table, Kind::CatchAll, {}, port);
+  if (route == nullptr) {
+    return none(
+        fmt::format("a client that sends no name needs a catch-all (\"*\") on port {}", port));
+  }
+  return answer(Match::CatchAll, *route, "a client that sends no name is the catch-all's");
+}
+
+}  // namespace
+
+std::string_view to_string(Match match) {
+  switch (match) {
+    case Match::Exact:
+      return "exact";
+    case Match::Wildcard:
+      return "wildcard";
+    case Match::CatchAll:
+      return "catch-all";
+    case Match::None:
+      return "none";
+  }
+  return "none";
+}
+
+RouteAnswer find_route(const control::Table& table, std::string_view name, std::uint16_t port) {
+  if (name.empty() || IpAddress::parse(name)) return without_name(table, port);
+  const auto host = HostName::parse(name);
+  if (!host) {
+    return none(fmt::format("{}; the relay refuses it as malformed", host.error().what));
+  }
+  const std::string& text = host->wire_text();
+  if (const auto* route = find(table, Kind::Exact, text, port)) {
+    return answer(Match::Exact, *route, fmt::format("{} is a host on port {}", text, port));
+  }
+  const std::string_view parent = parent_of(text);
+  const auto* wildcard = parent.empty() ? nullptr : find(table, Kind::Wildcard, parent, port);
+  if (wildcard != nullptr) {
+    return answer(Match::Wildcard, *wildcard,
+                  fmt::format("no host on port {} has exactly this name, and {} covers it", port,
+                              wildcard->pattern.wire_text()));
+  }
+  if (const auto* route = find(table, Kind::CatchAll, {}, port)) {
+    return answer(Match::CatchAll, *route,
+                  fmt::format("no host and no wildcard on port {} has this name, so the catch-all "
+                              "takes it",
+                              port));
+  }
+  return none(why_none(table, text, port));
+}
+
+}  // namespace adit::plan
