@@ -1,0 +1,178 @@
+// decode∘encode = id for messages of random values, whole and framed, and no damage to the bytes
+// is ever read past.
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "common/control/codec.hpp"
+#include "common/control/frame.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/random.hpp"
+
+namespace adit::control {
+namespace {
+
+using test::Random;
+
+IpAddress random_address(Random& random) {
+  return IpAddress(random.bytes(random.one_in(2) ? 4 : 16));
+}
+
+std::string random_text(Random& random) {
+  const auto bytes = random.bytes(random.below(40));
+  return {bytes.begin(), bytes.end()};
+}
+
+std::uint64_t random_u64(Random& random) {
+  return random.one_in(4) ? std::numeric_limits<std::uint64_t>::max()
+                          : random.number(0, std::uint64_t{1} << random.number(0, 63));
+}
+
+std::uint32_t random_u32(Random& random) {
+  return static_cast<std::uint32_t>(random_u64(random));
+}
+
+std::uint16_t random_u16(Random& random) {
+  return static_cast<std::uint16_t>(random_u64(random));
+}
+
+Milliseconds random_time(Random& random) {
+  return Milliseconds(random.number(0, std::uint64_t{86'400'000} * 3'650));
+}
+
+HostPattern random_pattern(Random& random) {
+  if (random.one_in(10)) return HostPattern::parse("*").value();
+  const std::string name = random.label(63) + "." + random.label(20) + ".test";
+  return HostPattern::parse(random.one_in(2) ? name : "*." + name).value();
+}
+
+Table random_table(Random& random) {
+  Table table;
+  table.revision = random_u64(random);
+  for (std::size_t i = random.below(4); i > 0; --i) {
+    table.settings.addresses.push_back(random_address(random));
+  }
+  table.settings.timeouts = {random_time(random), random_time(random), random_time(random),
+                             random_time(random), random_time(random)};
+  table.settings.limits = {random_u32(random), random_u32(random), random_u32(random)};
+  table.settings.privacy = static_cast<Privacy>(random.below(3));
+  for (std::size_t i = random.below(6); i > 0; --i) {
+    Route route{.name = random_text(random),
+                .pattern = random_pattern(random),
+                .port = random_u16(random),
+                .site = random_text(random),
+                .targets = {},
+                .drain = random_time(random)};
+    for (std::size_t t = random.below(4); t > 0; --t) {
+      route.targets.push_back({{random_address(random), random_u16(random)}, random_u16(random)});
+    }
+    table.routes.push_back(std::move(route));
+  }
+  return table;
+}
+
+Stats random_stats(Random& random) {
+  Stats stats;
+  stats.software = random_text(random);
+  stats.supervisor_pid = random_u32(random);
+  stats.data_pid = random_u32(random);
+  stats.revision = random_u64(random);
+  stats.table_digest = random_u64(random);
+  stats.workers = random_u32(random);
+  stats.active = random_u64(random);
+  stats.accepted = random_u64(random);
+  stats.bytes_to_target = random_u64(random);
+  stats.bytes_to_client = random_u64(random);
+  stats.spliced_bytes = random_u64(random);
+  stats.effective_limits = {random_u32(random), random_u32(random), random_u32(random)};
+  for (std::size_t i = random.below(5); i > 0; --i) {
+    stats.closed[random_text(random)] = random_u64(random);
+    stats.listeners.push_back(
+        {{random_address(random), random_u16(random)}, random_u16(random), random_text(random)});
+    stats.routes.push_back({random_text(random), random_u64(random), random_u64(random),
+                            random_u64(random), random_u64(random)});
+  }
+  return stats;
+}
+
+Message random_message(Random& random) {
+  switch (random.below(std::variant_size_v<Message>)) {
+    case 0:
+      return Hello{random_u16(random), random_u16(random), random_text(random)};
+    case 1:
+      return HelloReply{random_u16(random), random_text(random)};
+    case 2:
+      return Check{random_table(random)};
+    case 3:
+      return CheckReply{{random_text(random), random_text(random)}};
+    case 4:
+      return Set{random_table(random)};
+    case 5:
+      return SetReply{{random_text(random)}, random_text(random), random_u64(random)};
+    case 6:
+      return StatsRequest{};
+    case 7:
+      return random_stats(random);
+    default:
+      return Failure{random_text(random)};
+  }
+}
+
+TEST_CASE("codec property: what is encoded and framed decodes to itself", "[property]") {
+  const std::uint64_t seed = GENERATE(range(1, 9));
+  CAPTURE(seed);
+  Random random(seed);
+  for (int i = 0; i < 500; ++i) {
+    CAPTURE(i);
+    const Envelope envelope{random_u32(random), random_message(random)};
+    const auto stream = frame(encode(envelope));
+    FrameReader reader;
+    const std::size_t cut = random.below(stream.size() + 1);
+    reader.feed(std::span(stream).first(cut));
+    reader.feed(std::span(stream).subspan(cut));
+    const auto body = reader.next();
+    REQUIRE(body);
+    REQUIRE(*body);
+    const auto decoded = decode(**body);
+    REQUIRE(decoded);
+    REQUIRE(*decoded == envelope);
+  }
+}
+
+TEST_CASE("codec property: damaged bytes decode to an error or to a message that encodes",
+          "[property]") {
+  const std::uint64_t seed = GENERATE(range(1, 9));
+  CAPTURE(seed);
+  Random random(seed);
+  for (int i = 0; i < 500; ++i) {
+    CAPTURE(i);
+    auto bytes = encode({1, random_message(random)});
+    for (std::size_t hits = random.number(1, 4); hits > 0; --hits) {
+      bytes[random.below(bytes.size())] = random.byte();
+    }
+    bytes.resize(bytes.size() - random.below(2));
+    bytes.shrink_to_fit();
+    const auto decoded = decode(bytes);
+    if (!decoded) continue;
+    const auto again = decode(encode(*decoded));
+    REQUIRE(again);
+    REQUIRE(*again == *decoded);
+  }
+}
+
+TEST_CASE("codec property: a table's digest depends on all but its revision", "[property]") {
+  Random random(11);
+  for (int i = 0; i < 200; ++i) {
+    CAPTURE(i);
+    const Table table = random_table(random);
+    Table other = random_table(random);
+    const bool is_same = table.settings == other.settings && table.routes == other.routes;
+    REQUIRE((digest(table) == digest(other)) == is_same);
+    other = table;
+    other.revision = random_u64(random);
+    REQUIRE(digest(other) == digest(table));
+  }
+}
+
+}  // namespace
+}  // namespace adit::control
