@@ -36,6 +36,7 @@ Result<std::unique_ptr<Listener>> Listener::create(Worker& worker, uv::Loop& loo
   std::unique_ptr<Listener> listener(new Listener(worker, configured, std::move(fd)));
   // Accepted sockets inherit these: no system call per connection.
   set_connection_options(listener->fd_.get());
+  allow_later_bind(listener->fd_.get());
   if (::listen(listener->fd_.get(), kBacklog) != 0) return fail_sys("listen", errno);
   auto poll = uv::Poll::create(
       loop, listener->fd_.get(),

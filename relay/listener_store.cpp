@@ -31,6 +31,10 @@ Result<UniqueFd> bind_one(const IpAddress& address, std::uint16_t port, Sharing 
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&storage), size) != 0) {
     return fail_sys("bind", errno);
   }
+  // SO_REUSEADDR was for what an earlier run left in TIME_WAIT. Kept, it would let anyone else who
+  // sets it listen on a port that we only bound; the listener sets it again for its own heirs.
+  const int off = 0;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &off, sizeof off);
   return fd;
 }
 

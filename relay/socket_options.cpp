@@ -23,6 +23,10 @@ void set_connection_options(int fd) {
   set(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
 }
 
+void allow_later_bind(int fd) {
+  set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+}
+
 void reset_on_close(int fd) {
   const linger none{1, 0};
   static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none));

@@ -7,9 +7,13 @@
 
 namespace adit::relay {
 
-/// TCP_NODELAY, keepalive (a dead peer is noticed after about two minutes of silence) and a bound
-/// on how long sent bytes may stay unacknowledged. Accepted sockets inherit them from a listener.
+/// TCP_NODELAY and keepalive: a dead peer is noticed after about two minutes of silence. Accepted
+/// sockets inherit them from a listener. Not TCP_USER_TIMEOUT: it also ends a connection whose peer
+/// is well and only reads nothing for so long (a paused download), as a closed window counts.
 void set_connection_options(int fd);
+
+/// SO_REUSEADDR: what is left of this socket's connections (TIME_WAIT) keeps nobody off its port.
+void allow_later_bind(int fd);
 
 /// close(2) of `fd` will send RST instead of FIN.
 void reset_on_close(int fd);
