@@ -1,0 +1,73 @@
+#include "controller/cli/failure.hpp"
+
+#include <fmt/format.h>
+
+#include "controller/cli/text.hpp"
+
+namespace adit::cli {
+
+namespace {
+
+/// "adit.yaml:4:11: hosts.app.example.com.site: no site \"hme\""; parts that are unknown are left
+/// out.
+std::string line_of(const Json& problem) {
+  std::string out;
+  if (const std::string file = text_at(problem, "file"); !file.empty()) {
+    out += file;
+    if (const auto line = number_at(problem, "line"); line != 0) {
+      out += fmt::format(":{}", line);
+      if (const auto column = number_at(problem, "column"); column != 0) {
+        out += fmt::format(":{}", column);
+      }
+    }
+    out += ": ";
+  }
+  if (const std::string path = text_at(problem, "path"); !path.empty()) out += path + ": ";
+  return printable(out + text_at(problem, "what"));
+}
+
+std::string title_of(Errc code) {
+  switch (code) {
+    case Errc::Invalid:
+      return "Not valid";
+    case Errc::NotFound:
+      return "Not found";
+    case Errc::Denied:
+      return "Not permitted";
+    case Errc::Unavailable:
+      return "Not available";
+    case Errc::Conflict:
+      return "Conflict";
+    case Errc::Protocol:
+      return "Unexpected answer";
+    case Errc::System:
+      return "Refused by the system";
+    case Errc::Internal:
+      break;
+  }
+  return "Internal error";
+}
+
+}  // namespace
+
+Failure Failure::of(const Error& error) {
+  return {Json{{"type", "about:blank"},
+               {"title", title_of(error.code)},
+               {"detail", error.what},
+               {"code", std::string(to_string(error.code))},
+               {"problems", Json::array()}}};
+}
+
+std::string to_text(const Failure& failure) {
+  std::string sentence = text_at(failure.problem, "detail");
+  if (sentence.empty()) sentence = text_at(failure.problem, "title");
+  if (sentence.empty()) sentence = "the controller refused without saying why";
+  std::string out = fmt::format("adit: {}\n", printable(sentence));
+  for (const Json& problem : array_at(failure.problem, "problems")) {
+    const std::string line = line_of(problem);
+    if (line != printable(sentence)) out += line + '\n';
+  }
+  return out;
+}
+
+}  // namespace adit::cli

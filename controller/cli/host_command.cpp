@@ -1,0 +1,93 @@
+// `adit host add|rm`. After an add the controller tries the target once: a home that answers plain
+// HTTP where TLS is needed is the commonest mistake, and the answer is three lines of Caddyfile.
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "controller/cli/change.hpp"
+#include "controller/cli/command.hpp"
+#include "controller/cli/host_probe.hpp"
+#include "controller/cli/url.hpp"
+
+namespace adit::cli {
+
+namespace {
+
+struct HostOptions {
+  std::string name;
+  std::string site;
+  std::string target;
+  int port = 0;
+  std::string drain;
+  std::string owner;
+  std::string message;
+  bool has_no_probe = false;
+};
+
+std::string host_path(const HostOptions& options) {
+  return with_segment("/v1/hosts", options.name) +
+         query_of({{"owner", options.owner}, {"message", options.message}});
+}
+
+void add_common(CLI::App& app, HostOptions& options) {
+  app.add_option("name", options.name,
+                 "The name, or \"*.example.com\" for every name one label below")
+      ->type_name("NAME")
+      ->required();
+  app.add_option("--owner", options.owner, "Whose it is (default cli)")->type_name("NAME");
+  app.add_option("--message", options.message, "A line for the history")->type_name("TEXT");
+}
+
+Json document_of(const HostOptions& options) {
+  Json document = {{"site", options.site}};
+  if (!options.target.empty()) document["target"] = options.target;
+  if (options.port != 0) document["port"] = options.port;
+  if (!options.drain.empty()) document["drain"] = options.drain;
+  return document;
+}
+
+Attempt<Exit> run_add(Session& session, const HostOptions& options) {
+  auto result = session.api.send({.method = "PUT",
+                                  .path = host_path(options),
+                                  .body = document_of(options),
+                                  .headers = {"If-None-Match: *"}});
+  if (!result) return give_up(std::move(result).error());
+  const bool is_live = exit_of(*result) == Exit::Done;
+  Json probe;
+  if (is_live && !options.has_no_probe) probe = probe_host(session.api, options.name);
+  if (!probe.is_null()) (*result)["probe"] = probe;
+  const Exit exit = print_change(session, *result, ChangeKind::Done);
+  for (const std::string& line : probe_advice(options.name, probe)) session.out.note(line);
+  return exit;
+}
+
+}  // namespace
+
+Action declare_host_add(CLI::App& app) {
+  auto options = std::make_shared<HostOptions>();
+  add_common(app, *options);
+  app.add_option("--site", options->site, "The home it is at, or `direct`")
+      ->type_name("SITE")
+      ->required();
+  app.add_option("--target", options->target, "Where TLS ends at home (default: the site's target)")
+      ->type_name("IP:PORT");
+  app.add_option("--port", options->port, "Public port (default: the relay's https_port)")
+      ->type_name("PORT")
+      ->check(CLI::Range(1, 65535).description(""));
+  app.add_option("--drain", options->drain,
+                 "How long connections may go on once the host is removed (default 5s)")
+      ->type_name("DURATION");
+  app.add_flag("--no-probe", options->has_no_probe, "Do not try the target afterwards");
+  return [options](Session& session) { return run_add(session, *options); };
+}
+
+Action declare_host_remove(CLI::App& app) {
+  auto options = std::make_shared<HostOptions>();
+  add_common(app, *options);
+  return [options](Session& session) {
+    return run_change(session, {.method = "DELETE", .path = host_path(*options)});
+  };
+}
+
+}  // namespace adit::cli
