@@ -1,0 +1,133 @@
+#!/bin/bash
+# vm_run.sh: runs one command on a Debian kernel in a throw-away virtual machine, for what this machine's own
+# kernel may lack (WireGuard above all). The kernel comes from Debian's package, unpacked into a cache and never
+# installed; everything of the guest is in memory, it has no disk and no network card.
+#
+#   vm_run.sh COMMAND [FILE | FILE:/PATH/IN/GUEST]...
+#
+# Files land in /job, where COMMAND runs as root (bash), with the libraries that ldd names. COMMAND's output is
+# ours. Status: COMMAND's; 77 when something is missing here, with the reason; 124 time limit; 125 guest died.
+#   VM_TIMEOUT seconds (120)   VM_MEMORY MiB (512)   VM_PROGRAMS more programs of this machine
+# Needs qemu-system-x86 busybox-static kmod cpio, and apt once (27 MB, into ~/.cache/adit-tests).
+set -euo pipefail
+
+[ $# -ge 1 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+command=$1; shift
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/adit-tests
+programs="bash ip ss wg ping timeout setpriv stat ${VM_PROGRAMS:-}"
+modules="wireguard veth tun dummy"
+
+skip() { echo "skipped: $*"; exit 77; }
+[ "$(uname -m)" = x86_64 ] || skip "the virtual machine is x86-64 only"
+for needed in qemu-system-x86_64 busybox modprobe depmod cpio apt-get dpkg ldd flock; do
+  PATH=$PATH:/usr/sbin:/sbin command -v "$needed" >/dev/null || skip "no $needed (see the packages in vm_run.sh)"
+done
+export PATH=$PATH:/usr/sbin:/sbin
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/adit-vm-XXXXXX")
+qemu=
+# shellcheck disable=SC2317  # called by the trap
+clean_up() {
+  if [ -n "$qemu" ]; then kill "$qemu" 2>/dev/null || true; wait "$qemu" 2>/dev/null || true; fi
+  rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 143' TERM INT
+
+# Copies FILE to ROOT/PATH with the shared libraries it is linked to. /bin, /sbin, /lib and /lib64 of the guest
+# are links into /usr, as Debian's are.
+add_file() {
+  local root=$1 file=$2 path=$3 library
+  install -D -m "$(stat -Lc %a "$file")" "$file" "$root$path"
+  { ldd "$file" 2>/dev/null || true; } | { grep -o '/[^ ]*' || true; } | while read -r library; do
+    [ -f "$library" ] || continue
+    [ -e "$root/usr${library#/usr}" ] || install -D -m 755 "$library" "$root/usr${library#/usr}"
+  done
+}
+
+archive() { (cd "$1" && find . -mindepth 1 | LC_ALL=C sort | cpio --create --format=newc --quiet --owner=0:0); }
+
+# --- the kernel, fetched once -------------------------------------------------------------------------------------
+fetch_kernel() {
+  local package
+  package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | awk '$1 == "Depends:" && /linux-image/ {print $2; exit}')
+  [ -n "$package" ] || skip "apt does not know linux-image-cloud-amd64 (apt-get update?)"
+  rm -rf "$cache/kernel.new"; mkdir -p "$cache/kernel.new"
+  (cd "$cache/kernel.new" && apt-get -qq download "$package" >/dev/null 2>&1 && dpkg -x ./*.deb . && rm ./*.deb) ||
+    skip "apt could not download $package"
+  depmod -b "$cache/kernel.new" "$(ls "$cache/kernel.new/lib/modules")"
+  rm -rf "$cache/kernel"; mv "$cache/kernel.new" "$cache/kernel"
+}
+mkdir -p "$cache"
+exec 9>"$cache/vm.lock"
+flock 9                                                    # two runs at once must not build one cache twice
+[ -d "$cache/kernel/lib/modules" ] || fetch_kernel
+release=$(ls "$cache/kernel/lib/modules")
+
+# --- the guest's programs and modules, made anew when they or this script change -----------------------------------
+fingerprint=$({ cat "$0"; echo "$release $programs"
+  for name in busybox $programs; do stat -Lc '%n %Y %s' "$(command -v "$name" || echo /)"; done; } | sha256sum | cut -c1-12)
+base=$cache/guest-$fingerprint.cpio
+build_base() {
+  local root=$work/base name path module
+  mkdir -p "$root"/{usr/{bin,sbin,lib,lib64},proc,sys,dev,run,tmp,root,job,etc}
+  for name in bin sbin lib lib64; do ln -s "usr/$name" "$root/$name"; done
+  add_file "$root" "$(command -v busybox)" /usr/bin/busybox
+  for name in $(busybox --list); do [ "$name" = busybox ] || ln -sf busybox "$root/usr/bin/$name"; done
+  for name in $programs; do                                # this machine's own programs over busybox's
+    path=$(command -v "$name") || continue
+    rm -f "$root/usr/bin/$name"; add_file "$root" "$path" "/usr/bin/$name"
+  done
+  add_file "$root" "$(command -v kmod)" /usr/sbin/modprobe  # the kernel calls /sbin/modprobe to load a module
+  for module in $modules; do modprobe -d "$cache/kernel" -S "$release" --show-depends "$module"; done |
+    awk '$1 == "insmod" {print $2}' | sort -u | while read -r path; do
+      install -D -m 644 "$path" "$root/usr${path#"$cache/kernel"}"; done
+  cp "$cache/kernel/lib/modules/$release"/modules.{builtin,builtin.modinfo,order} "$root/usr/lib/modules/$release/"
+  depmod -b "$root" "$release"
+  echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
+  cat >"$root/init" <<'INIT'
+#!/bin/busybox sh
+# Process 1 of the guest. ttyS0: the kernel's log; ttyS1: the command's output; ttyS2: its status.
+export PATH=/usr/sbin:/usr/bin HOME=/root
+mount -t proc proc /proc; mount -t sysfs sysfs /sys; mount -t devtmpfs devtmpfs /dev; mount -t tmpfs tmpfs /run
+mkdir -p /run/netns /run/wireguard /var /dev/net; ln -s /run /var/run
+[ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200
+for port in 1 2; do stty -F /dev/ttyS$port raw -echo; done
+ip link set dev lo up; cd /job
+bash /command </dev/null >/dev/ttyS1 2>&1
+echo "status $?" >/dev/ttyS2
+poweroff -f
+INIT
+  chmod 755 "$root/init"
+  rm -f "$cache"/guest-*.cpio
+  archive "$root" >"$base.new"; mv "$base.new" "$base"
+}
+[ -e "$base" ] || build_base
+cp "$base" "$work/initrd"                                  # ours now: another run may make the base anew
+flock -u 9
+
+# --- this run's files: a second archive behind the first, which the kernel unpacks over it ---------------------------
+mkdir -p "$work/files/job"
+printf '%s\n' "$command" >"$work/files/command"
+for item in "$@"; do
+  file=${item%%:/*} path=/job/$(basename "${item%%:/*}")
+  case $item in *:/*) path=/${item#*:/} ;; esac
+  [ -f "$file" ] || { echo "vm_run.sh: no such file: $file" >&2; exit 2; }
+  add_file "$work/files" "$file" "$path"
+done
+archive "$work/files" >>"$work/initrd"
+
+# qemu64 and not "max": without AVX to emulate, the guest's WireGuard is five times as fast. rdrand: entropy at boot.
+status=0
+touch "$work/status"
+timeout "${VM_TIMEOUT:-120}" qemu-system-x86_64 -accel tcg -cpu qemu64,+rdrand -m "${VM_MEMORY:-512}" -nodefaults \
+  -no-user-config -display none -no-reboot -net none -kernel "$cache/kernel/boot/vmlinuz-$release" -initrd "$work/initrd" \
+  -append "console=ttyS0 quiet panic=-1 random.trust_cpu=on" \
+  -serial "file:$work/log" -serial stdio -serial "file:$work/status" </dev/null &
+qemu=$!
+wait "$qemu" || status=$?
+qemu=
+[ "$status" != 124 ] || { echo "vm_run.sh: time limit of ${VM_TIMEOUT:-120} s" >&2; exit 124; }
+result=$(sed -n 's/^status \([0-9]*\).*/\1/p' "$work/status")
+[ -n "$result" ] || { echo "vm_run.sh: the guest died (qemu: $status); its last words:" >&2; tail -20 "$work/log" >&2; exit 125; }
+exit "$result"
