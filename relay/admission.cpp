@@ -118,7 +118,9 @@ void Admission::release(const IpAddress& client) {
   {
     const std::lock_guard lock(shard.mutex);
     const auto found = shard.clients.find(key);
-    assert(found != shard.clients.end() && found->second.connections > 0);
+    const bool was_admitted = found != shard.clients.end() && found->second.connections > 0;
+    assert(was_admitted);
+    if (!was_admitted) return;
     if (--found->second.connections == 0) push_idle(shard, found->second);
   }
   active_.fetch_sub(1, std::memory_order_relaxed);

@@ -3,7 +3,7 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <tuple>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -67,16 +67,18 @@ void check_settings(const control::Table& table, Problems& out) {
   need_some("limits.rate_per_client", settings.limits.rate_per_client);
 }
 
-void check_targets(const control::Route& route, const std::string& which, Problems& out) {
-  if (route.targets.empty()) out.add(fmt::format("{}: no target", which));
+/// `which()` names the route: called only for a problem, as a table may have 100 000 good routes.
+template <class Which>
+void check_targets(const control::Route& route, Which which, Problems& out) {
+  if (route.targets.empty()) out.add(fmt::format("{}: no target", which()));
   bool has_weight = route.targets.empty();
   for (const control::Target& target : route.targets) {
     has_weight = has_weight || target.weight > 0;
     if (target.endpoint.port == 0 || target.endpoint.address.is_unspecified()) {
-      out.add(fmt::format("{}: {} is no address and port to dial", which, target.endpoint));
+      out.add(fmt::format("{}: {} is no address and port to dial", which(), target.endpoint));
     }
   }
-  if (!has_weight) out.add(fmt::format("{}: every target has weight 0", which));
+  if (!has_weight) out.add(fmt::format("{}: every target has weight 0", which()));
 }
 
 }  // namespace
@@ -85,7 +87,8 @@ std::vector<std::string> find_problems(const control::Table& table) {
   Problems out;
   check_settings(table, out);
   std::unordered_set<std::string_view> names;
-  std::set<std::tuple<std::uint16_t, std::string_view>> patterns;
+  names.reserve(table.routes.size());
+  std::unordered_map<std::uint16_t, std::unordered_set<std::string_view>> patterns;  // by port
   for (std::size_t i = 0; i < table.routes.size(); ++i) {
     const control::Route& route = table.routes[i];
     const auto which = [&] { return fmt::format("route {} ({})", i + 1, route.pattern); };
@@ -93,11 +96,11 @@ std::vector<std::string> find_problems(const control::Table& table) {
     if (!names.insert(route.name).second && !route.name.empty()) {
       out.add(fmt::format("{}: an earlier route has the same name", which()));
     }
-    if (!patterns.emplace(route.port, route.pattern.wire_text()).second) {
+    if (!patterns[route.port].insert(route.pattern.wire_text()).second) {
       out.add(fmt::format("{}: an earlier route serves the same on port {}", which(), route.port));
     }
     if (route.drain < Milliseconds::zero()) out.add(fmt::format("{}: drain is negative", which()));
-    check_targets(route, which(), out);
+    check_targets(route, which, out);
   }
   return out.take();
 }

@@ -1,5 +1,6 @@
 #include "common/control/codec.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 #include <type_traits>
@@ -647,10 +648,12 @@ Result<Table> decode_table(std::span<const std::uint8_t> bytes) {
 }
 
 std::uint64_t digest(const Table& table) {
-  Table same = table;
-  same.revision = 0;
+  std::vector<std::uint8_t> bytes = encode_table(table);
+  // The revision is the value of the first field: set to 0 here, a copy of the table is not needed.
+  constexpr std::size_t kRevisionAt = 6;
+  std::fill_n(bytes.begin() + kRevisionAt, sizeof table.revision, std::uint8_t{0});
   std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const std::uint8_t byte : encode_table(same)) hash = (hash ^ byte) * 0x100000001b3ULL;
+  for (const std::uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3ULL;
   return hash == 0 ? 1 : hash;
 }
 

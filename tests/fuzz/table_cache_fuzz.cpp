@@ -1,0 +1,29 @@
+// Any bytes as a cache file, and as the table of one whose header is right: an error or a table
+// that writes and reads as itself.
+#include <cstdint>
+#include <cstdlib>
+#include <span>
+
+#include "common/control/codec.hpp"
+#include "relay/route_table.hpp"
+#include "relay/table_cache.hpp"
+
+namespace {
+
+void check(const adit::Result<adit::control::Table>& table) {
+  using namespace adit::relay;
+  if (!table) return;
+  const auto again = decode_table_cache(encode_table_cache(*table));
+  if (!again || *again != *table) std::abort();
+  RouteStates states;
+  const bool is_good = find_problems(*table).empty();
+  if (RouteTable::build(*table, nullptr, states).has_value() != is_good) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  check(adit::relay::decode_table_cache(std::span(data, size)));
+  check(adit::control::decode_table(std::span(data, size)));
+  return 0;
+}
