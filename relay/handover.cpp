@@ -1,14 +1,17 @@
 #include "relay/handover.hpp"
 
 #include <cerrno>
-#include <charconv>
+#include <csignal>
 #include <cstdlib>
 #include <sstream>
 #include <string_view>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/os/files.hpp"
@@ -19,6 +22,7 @@ namespace {
 
 constexpr const char* kVariable = "ADIT_RELAY_STATE";
 constexpr std::string_view kFirstLine = "adit-relay-state 1";
+constexpr int kTryMilliseconds = 2000;
 constexpr std::size_t kLongest = std::size_t{1} << 20;
 
 void keep_over_exec(int fd, bool is_kept) {
@@ -82,6 +86,30 @@ bool read_line(const std::string& line, SupervisorState& state) {
 }
 
 }  // namespace
+
+Result<void> try_program(const std::string& program) {
+  const pid_t pid = ::fork();
+  if (pid < 0) return fail_sys("try " + program, errno);
+  if (pid == 0) {
+    const int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    ::dup2(nowhere, STDOUT_FILENO);
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::execl(program.c_str(), program.c_str(), "--version", nullptr);
+    _exit(errno == ENOENT ? 127 : 126);
+  }
+  const UniqueFd child(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  pollfd watched{child.get(), POLLIN, 0};
+  if (::poll(&watched, 1, kTryMilliseconds) != 1) ::kill(pid, SIGKILL);
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  return fail(Errc::Invalid,
+              fmt::format("{} --version does not work ({})", program,
+                          WIFEXITED(status) ? fmt::format("status {}", WEXITSTATUS(status))
+                                            : fmt::format("signal {}", WTERMSIG(status))));
+}
 
 Error execute_with(const SupervisorState& state, const std::string& program,
                    const std::vector<std::string>& arguments) {

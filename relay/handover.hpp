@@ -10,6 +10,10 @@
 
 namespace adit::relay {
 
+/// Does `program` start at all? Runs it with --version, for at most two seconds: once this process
+/// has become a program that does not work there is no way back.
+Result<void> try_program(const std::string& program);
+
 /// Executes `program` with `arguments` and everything in `state`; returns only when that failed,
 /// with `state` unharmed.
 Error execute_with(const SupervisorState& state, const std::string& program,

@@ -333,6 +333,10 @@ void Supervisor::reload() {
     log::warning("adit-relay: reload: not now, a data process is starting; continuing");
     return;
   }
+  if (auto works = try_program(program_); !works) {
+    log::error("adit-relay: reload: {}; continuing as before", works.error().what);
+    return;
+  }
   const auto now =
       std::chrono::duration_cast<std::chrono::microseconds>(SteadyClock::now().time_since_epoch());
   os::sd_notify(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.count()));

@@ -1,0 +1,52 @@
+// Enters the data process's sandbox, tries what must not work any more and prints how each attempt
+// ended: `name=ok` or `name=EACCES`. Usage: relay_sandbox_probe STATE_DIR FOREIGN_FILE [exec]
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "relay/sandbox.hpp"
+
+namespace {
+
+void report(const char* name, long result) {
+  std::printf("%s=%s\n", name, result >= 0 ? "ok" : strerrorname_np(errno));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 3) return 2;
+  const std::string state_dir = argv[1];
+  if (auto entered = adit::relay::enter_sandbox(state_dir); !entered) {
+    std::fprintf(stderr, "%s\n", entered.error().what.c_str());
+    return 1;
+  }
+  if (argc > 3) {
+    ::execl("/bin/true", "true", nullptr);
+    return 3;
+  }
+  report("read_own", ::open((state_dir + "/own").c_str(), O_RDONLY));
+  report("write_own", ::open((state_dir + "/new").c_str(), O_WRONLY | O_CREAT, 0600));
+  report("tcp_socket", ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  report("read_foreign", ::open(argv[2], O_RDONLY));
+  report("write_foreign", ::open(argv[2], O_WRONLY));
+  report("read_passwd", ::open("/etc/passwd", O_RDONLY));
+  report("list_root", ::open("/", O_RDONLY | O_DIRECTORY));
+  report("make_link", ::symlink("/etc/passwd", (state_dir + "/link").c_str()));
+  report("make_directory", ::mkdir((state_dir + "/dir").c_str(), 0700));
+  report("udp_socket", ::socket(AF_INET, SOCK_DGRAM, 0));
+  report("netlink_socket", ::socket(AF_NETLINK, SOCK_RAW, 0));
+  report("unix_socket", ::socket(AF_UNIX, SOCK_STREAM, 0));
+  report("signal_parent", ::kill(::getppid(), 0));
+  report("fork", ::fork());
+  report("change_user", ::setuid(65534));
+  std::fflush(stdout);
+  return 0;
+}

@@ -1,0 +1,219 @@
+"""The two processes: a killed data process comes back and the listeners outlive it, SIGTERM ends
+everything, removed routes end only their own connections."""
+
+import os
+import signal
+import socket
+import threading
+import time
+
+import cases
+import relay_process
+from traffic import (Listening, Serving, client_hello, connect, echo_after_hello, read_all,
+                     read_exactly)
+
+HELLO = client_hello()
+
+
+def established(port, hello=HELLO):
+    client = connect(port)
+    client.sendall(hello + b"ping")
+    assert read_exactly(client, 4) == b"ping"
+    return client
+
+
+def assert_alive(client):
+    client.sendall(b"still here")
+    assert read_exactly(client, 10) == b"still here"
+
+
+def kill_data_process(relay):
+    pid = relay.data_pid()
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+def recovery_seconds(relay, port):
+    """From kill -9 of the data process to a new connection that was served to its target."""
+    killed = kill_data_process(relay)
+    start = time.monotonic()
+    established(port).close()
+    elapsed = time.monotonic() - start
+    assert relay.data_pid() != killed
+    return elapsed
+
+
+def test_a_killed_data_process_is_back_at_once_with_its_listeners():
+    with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as target:
+        relay.set({"revision": 3, "routes": [
+            {"pattern": "a.example.com", "target": target.address}]})
+        port = relay.port()
+        times = [recovery_seconds(relay, port) for _ in range(5)]
+        assert relay.port() == port and relay.stats()["revision"] == 3
+        print("        killed to served:", ", ".join(f"{t * 1000:.0f} ms" for t in times))
+        assert min(times) < 0.05 * relay_process.SLOWNESS, times
+
+
+def test_100_000_hosts_are_back_in_200_ms():
+    with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as target:
+        routes = [{"name": f"host/n{i}", "pattern": f"n{i}.example.com", "target": target.address}
+                  for i in range(100_000)]
+        routes.append({"pattern": "a.example.com", "target": target.address})
+        start = time.monotonic()
+        relay.set({"revision": 1, "routes": routes})
+        print(f"        pushed in {time.monotonic() - start:.2f} s, most of it python's")
+        port = relay.port()
+        times = [recovery_seconds(relay, port) for _ in range(3)]
+        print("        killed to served:", ", ".join(f"{t * 1000:.0f} ms" for t in times))
+        assert min(times) < 0.2 * relay_process.SLOWNESS, times
+
+
+def test_clients_queued_while_no_data_process_runs_are_served():
+    with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as target:
+        relay.set({"revision": 1, "routes": [
+            {"pattern": "a.example.com", "target": target.address}]})
+        port = relay.port()
+        pid = relay.data_pid()
+        os.kill(pid, signal.SIGSTOP)  # accepts no more
+        clients = [connect(port) for _ in range(30)]
+        for client in clients:
+            client.sendall(HELLO + b"ping")
+        os.kill(pid, signal.SIGKILL)
+        for client in clients:
+            assert read_exactly(client, 4) == b"ping"
+            client.close()
+
+
+def test_a_data_process_that_keeps_dying_is_started_ever_more_slowly():
+    with relay_process.RelayProcess() as relay:
+        start = time.monotonic()
+        for _ in range(3):
+            kill_data_process(relay)
+            relay.wait_for("data process ended")
+            relay.wait_for("adit-relay: ready")
+        assert time.monotonic() - start < 5 * relay_process.SLOWNESS
+        assert relay.process.poll() is None
+
+
+def test_the_data_process_ends_with_its_supervisor():
+    with relay_process.RelayProcess() as relay:
+        pid = relay.data_pid()
+        handle = os.pidfd_open(pid)
+        relay.process.kill()
+        relay.process.wait()
+        assert wait_for_end(handle, 5), "the data process outlived its supervisor"
+
+
+def wait_for_end(pidfd, seconds):
+    import select
+    poller = select.poll()
+    poller.register(pidfd, select.POLLIN)
+    ended = bool(poller.poll(seconds * 1000))
+    os.close(pidfd)
+    return ended
+
+
+def test_sigterm_ends_both_within_a_second_with_live_connections():
+    with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as target:
+        relay.set({"revision": 1, "routes": [
+            {"pattern": "a.example.com", "target": target.address}]})
+        clients = [established(relay.port()) for _ in range(50)]
+        handle = os.pidfd_open(relay.data_pid())
+        start = time.monotonic()
+        assert relay.terminate() == 0
+        assert time.monotonic() - start < 1 * relay_process.SLOWNESS
+        assert wait_for_end(handle, 0)
+        assert not os.path.exists(relay.control_path)
+        for client in clients:
+            try:
+                assert client.recv(1) == b""
+            except ConnectionResetError:
+                pass
+            client.close()
+        assert sum("reason=shutdown" in line for line in relay.lines) == 50
+
+
+def test_readiness_and_watchdog_are_told_to_systemd():
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        path = f"\0adit-test-{os.getpid()}-{time.monotonic_ns()}"
+        notify.bind(path)
+        notify.settimeout(10 * relay_process.SLOWNESS)
+        environment = {"NOTIFY_SOCKET": "@" + path[1:], "WATCHDOG_USEC": "200000"}
+        with relay_process.RelayProcess(environment=environment) as relay:
+            assert notify.recv(100) == b"READY=1"
+            assert notify.recv(100) == b"WATCHDOG=1"
+            assert notify.recv(100) == b"WATCHDOG=1"
+            os.kill(relay.data_pid(), signal.SIGSTOP)
+            # One answer may still be under way.
+            notify.settimeout(1)
+            silent = False
+            for _ in range(3):
+                try:
+                    notify.recv(100)
+                except TimeoutError:
+                    silent = True
+                    break
+            assert silent, "the watchdog is fed although the data process hangs"
+
+
+def two_routes(first, second, **changes):
+    return [{"name": "host/a", "pattern": "a.example.com", "target": first, **changes},
+            {"name": "host/b", "pattern": "b.example.com", "target": second}]
+
+
+def test_a_removed_route_ends_its_own_connections_after_its_drain():
+    hello_b = client_hello("b.example.com")
+    with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as first, \
+            Serving(echo_after_hello(hello_b)) as second:
+        routes = two_routes(first.address, second.address, drain_ms=600)
+        relay.set({"revision": 1, "routes": routes})
+        port = relay.port()
+        leaving = [established(port) for _ in range(5)]
+        staying = [established(port, hello_b) for _ in range(5)]
+        start = time.monotonic()
+        relay.set({"revision": 2, "routes": routes[1:]})
+        for client in leaving + staying:
+            assert_alive(client)
+        for client in leaving:
+            assert read_all(client) == b""
+        assert 0.5 < time.monotonic() - start < 5 * relay_process.SLOWNESS
+        for client in staying:
+            assert_alive(client)
+            client.close()
+        closed = relay.wait_closed("route_removed", 5)["closed"]
+        assert closed["route_removed"] == 5, closed
+
+
+def test_a_route_that_changes_or_comes_back_keeps_its_connections():
+    with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as first, \
+            Listening() as other:
+        routes = two_routes(first.address, other.address, drain_ms=300)
+        relay.set({"revision": 1, "routes": routes})
+        port = relay.port()
+        client = established(port)
+        relay.set({"revision": 2, "routes": two_routes(other.address, other.address)})
+        assert_alive(client)
+        relay.set({"revision": 3, "routes": routes[1:]})
+        relay.set({"revision": 4, "routes": routes})
+        threading.Event().wait(0.6)  # longer than the drain that must not come
+        assert_alive(client)
+        assert relay.stats()["routes"]["host/a"]["active"] == 1
+        client.close()
+
+
+def test_clients_queued_on_a_removed_port_are_still_served():
+    with relay_process.RelayProcess(workers=1) as relay, Serving(echo_after_hello(HELLO)) as target:
+        for revision in range(1, 21):
+            relay.set({"revision": 2 * revision, "routes": [
+                {"name": "host/a", "pattern": "a.example.com", "target": target.address}]})
+            clients = [connect(relay.port()) for _ in range(20)]
+            # The last of them may still be queued now.
+            relay.set({"revision": 2 * revision + 1, "routes": []})
+            for client in clients:
+                client.sendall(HELLO + b"ping")
+                assert read_exactly(client, 4) == b"ping"
+                client.close()
+
+
+if __name__ == "__main__":
+    cases.run(globals())
