@@ -15,11 +15,12 @@ namespace {
 constexpr std::string_view kLeaveOut = "leave the key out";
 
 /// One of `words`, of which the first is the default.
-void later_choice(Reader& reader, const Value& value, std::string_view what,
+void later_choice(Reader& reader, const Value& value,
                   std::initializer_list<std::string_view> words) {
+  const std::string key = value.path.substr(value.path.rfind('.') + 1);
   const auto word = reader.choice(value, words);
   if (!word || *word == *words.begin()) return;
-  reader.not_in_this_version(value, fmt::format("{}: {}", what, *word),
+  reader.not_in_this_version(value, fmt::format("{}: {}", key, *word),
                              fmt::format("leave the key out or write {}", *words.begin()));
 }
 
@@ -58,13 +59,12 @@ void any_duration(Reader& reader, const Value& value, Nothing&) {
 }
 
 void any_ttl(Reader& reader, const Value& value, Nothing&) {
-  (void)reader.count(value, 1, 604'800);
-  reader.not_in_this_version(value, "dns.ttl", kLeaveOut);
+  if (reader.count(value, 1, 604'800)) reader.not_in_this_version(value, "ttl", kLeaveOut);
 }
 
 void any_proxied(Reader& reader, const Value& value, Nothing&) {
   if (reader.boolean(value).value_or(false)) {
-    reader.not_in_this_version(value, "dns.proxied: true", kLeaveOut);
+    reader.not_in_this_version(value, "proxied: true", kLeaveOut);
   }
 }
 
@@ -113,7 +113,7 @@ void later_resources(Reader& reader, const Value& value, std::string_view what,
 }
 
 void later_from(Reader& reader, const Value& value, Nothing&) {
-  later_choice(reader, value, "access.from", {"public", "devices"});
+  later_choice(reader, value, {"public", "devices"});
 }
 
 void any_policy(Reader& reader, const Value& value, Nothing&) {
@@ -161,11 +161,11 @@ void any_tunnel(Reader& reader, const Value& value, Nothing&) {
 }  // namespace
 
 void later_proxy_protocol(Reader& reader, const Value& value) {
-  later_choice(reader, value, "proxy_protocol", {"none", "v1", "v2"});
+  later_choice(reader, value, {"none", "v1", "v2"});
 }
 
 void later_gateway(Reader& reader, const Value& value) {
-  later_choice(reader, value, "gateway", {"router", "host"});
+  later_choice(reader, value, {"router", "host"});
 }
 
 void later_netmap(Reader& reader, const Value& value) {
@@ -199,7 +199,7 @@ void later_resolver(Reader& reader, const Value& value) {
 }
 
 void later_check(Reader& reader, const Value& value) {
-  later_choice(reader, value, "check", {"none", "tcp", "tls"});
+  later_choice(reader, value, {"none", "tcp", "tls"});
 }
 
 void later_alpn(Reader& reader, const Value& value) {
@@ -219,7 +219,7 @@ void later_access(Reader& reader, const Value& value) {
 }
 
 void later_http(Reader& reader, const Value& value) {
-  later_choice(reader, value, "http", {"redirect", "forward", "off"});
+  later_choice(reader, value, {"redirect", "forward", "off"});
 }
 
 void later_host_dns(Reader& reader, const Value& value) {
@@ -233,7 +233,7 @@ void later_host_limits(Reader& reader, const Value& value) {
                                                    {"rate_per_client", any_rate},
                                                    {"bandwidth", any_bandwidth},
                                                    {"bandwidth_per_client", any_bandwidth}}};
-  later_map(reader, value, "limits of a host", kFields);
+  later_map(reader, value, "a limit per host", kFields);
 }
 
 void later_prefixes(Reader& reader, const Value& value) {
@@ -254,7 +254,7 @@ void later_hold(Reader& reader, const Value& value) {
   constexpr Milliseconds kDefault{30'000};
   const auto written = reader.duration(value, Milliseconds(0), std::chrono::hours(1));
   if (written && *written != kDefault) {
-    reader.not_in_this_version(value, "timeouts.hold", "leave the key out or write 30s");
+    reader.not_in_this_version(value, "another hold", "leave the key out or write 30s");
   }
 }
 

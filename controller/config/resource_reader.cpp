@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 
 #include <fmt/format.h>
 
 #include "controller/config/later_keys.hpp"
-#include "controller/config/units.hpp"
+#include "controller/config/resource_fields.hpp"
 #include "controller/config/utf8.hpp"
 
 namespace adit::config {
@@ -16,22 +15,6 @@ namespace {
 
 constexpr Milliseconds kLongestKeepalive = Seconds(65535);
 constexpr Milliseconds kDay = std::chrono::hours(24);
-constexpr Milliseconds kLongestTimeout = 30 * kDay;
-
-template <class T, class Member>
-void take(const std::optional<T>& read, Member& into) {
-  if (read) into = *read;
-}
-
-/// Every resource may say its owner where it comes from a revision of ours.
-template <class T>
-void read_owner(Reader& reader, const Value& value, T& out) {
-  if (!reader.is_stored()) {
-    reader.problem(value, "unknown key \"owner\"; the owner is said with adit apply --owner NAME");
-    return;
-  }
-  take(reader.text(value), out.owner);
-}
 
 // --- sites
 
@@ -212,101 +195,6 @@ constexpr std::array<Field<Host>, 15> kHostFields{{
     {"limits", later<later_host_limits, Host>},
 }};
 
-// --- the relay
-
-void read_addresses(Reader& reader, const Value& value, Relay& out) {
-  const auto items = reader.list(value, "[\"::\"]");
-  if (items.empty() && value.node.kind != Node::Kind::Scalar) {
-    return reader.problem(value, "is empty; the relay listens on at least one address");
-  }
-  for (const Value& item : items) {
-    const auto address = reader.address(item);
-    if (!address) continue;
-    if (std::ranges::find(out.addresses, *address) != out.addresses.end()) {
-      reader.problem(item, fmt::format("{} is written twice", *address));
-      continue;
-    }
-    out.addresses.push_back(*address);
-  }
-  const auto is_any = [](const IpAddress& address) {
-    return !address.is_v4() && address.is_unspecified();
-  };
-  if (out.addresses.size() > 1 && std::ranges::any_of(out.addresses, is_any)) {
-    reader.problem(value, "\"::\" is every address, IPv4 as well; leave the others out");
-  }
-}
-
-void read_https_port(Reader& reader, const Value& value, Relay& out) {
-  take(reader.port(value, 0), out.https_port);
-}
-
-void read_http_port(Reader& reader, const Value& value, Relay& out) {
-  if (value.node.kind == Node::Kind::Scalar && value.node.text == "off") {
-    out.http_port = std::nullopt;
-    return;
-  }
-  const auto written = reader.text(value);
-  if (!written) return;
-  const auto port = parse_count(*written, 0, 65535);
-  if (!port)
-    return reader.problem(
-        value, fmt::format("{} is neither a port from 0 to 65535 nor off", quoted(*written)));
-  out.http_port = static_cast<std::uint16_t>(*port);
-}
-
-template <auto kMember>
-void read_timeout(Reader& reader, const Value& value, control::Timeouts& out) {
-  take(reader.duration(value, Milliseconds(1), kLongestTimeout), out.*kMember);
-}
-
-void read_timeouts(Reader& reader, const Value& value, Relay& out) {
-  static constexpr std::array<Field<control::Timeouts>, 5> kFields{{
-      {"hello", read_timeout<&control::Timeouts::hello>},
-      {"connect", read_timeout<&control::Timeouts::connect>},
-      {"hold", later<later_hold, control::Timeouts>},
-      {"idle", read_timeout<&control::Timeouts::idle>},
-      {"half_closed", read_timeout<&control::Timeouts::half_closed>},
-  }};
-  read_fields<control::Timeouts>(reader, value, kFields, out.timeouts);
-}
-
-template <auto kMember>
-void read_limit(Reader& reader, const Value& value, control::Limits& out) {
-  take(reader.count(value, 1, 100'000'000), out.*kMember);
-}
-
-void read_rate(Reader& reader, const Value& value, control::Limits& out) {
-  take(reader.rate(value), out.rate_per_client);
-}
-
-void read_limits(Reader& reader, const Value& value, Relay& out) {
-  static constexpr std::array<Field<control::Limits>, 3> kFields{{
-      {"connections", read_limit<&control::Limits::connections>},
-      {"connections_per_client", read_limit<&control::Limits::connections_per_client>},
-      {"rate_per_client", read_rate},
-  }};
-  read_fields<control::Limits>(reader, value, kFields, out.limits);
-}
-
-void read_privacy(Reader& reader, const Value& value, Relay& out) {
-  const auto word = reader.choice(value, {"full", "hash", "none"});
-  if (!word) return;
-  out.privacy = *word == "full" ? Privacy::Full : *word == "hash" ? Privacy::Hash : Privacy::None;
-}
-
-constexpr std::array<Field<Relay>, 10> kRelayFields{{
-    {"owner", read_owner<Relay>},
-    {"addresses", read_addresses},
-    {"https_port", read_https_port},
-    {"http_port", read_http_port},
-    {"timeouts", read_timeouts},
-    {"limits", read_limits},
-    {"source_addresses", later<later_addresses, Relay>},
-    {"access", later<later_access, Relay>},
-    {"accept_proxy", later<later_prefixes, Relay>},
-    {"privacy", read_privacy},
-}};
-
 // --- documents
 
 void read_sites(Reader& reader, const Value& value, Resources& out) {
@@ -364,15 +252,6 @@ constexpr std::array<Field<Resources>, 6> kDocumentFields{{
     {"devices", later<later_devices, Resources>},
 }};
 
-/// Notes where each key of the resource `key` stands, for the checks over the whole.
-void note_members(Reader& reader, const Value& value, const std::string& key) {
-  if (value.node.kind != Node::Kind::Map) return;
-  for (const Entry& entry : value.node.entries) {
-    const Mark mark = entry.value.kind == Node::Kind::Null ? entry.mark : entry.value.mark;
-    reader.positions.try_emplace(fmt::format("{}/{}", key, entry.key), reader.position_of(mark));
-  }
-}
-
 }  // namespace
 
 void read_document(Reader& reader, const Node& root, Resources& out) {
@@ -393,12 +272,6 @@ void read_host(Reader& reader, const Value& value, const std::string& name, Host
   if (out.site.empty() && reader.problems.size() == before) {
     reader.problem(named, "has no site; write site: NAME (or site: direct)");
   }
-}
-
-void read_relay(Reader& reader, const Value& value, Relay& out) {
-  const Value named{value.node, value.mark, "relay"};
-  note_members(reader, named, "relay");
-  read_fields<Relay>(reader, named, kRelayFields, out);
 }
 
 Result<std::string> normal_host_name(std::string_view written) {

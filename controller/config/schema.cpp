@@ -23,6 +23,15 @@ std::string place(const Position& position) {
              : fmt::format("at {}:{}:{}", position.file, position.line, position.column);
 }
 
+/// A key as it stands in a path: quoted only where it is none that a person would write.
+std::string path_element(const std::string& key) {
+  const bool is_plain =
+      key.size() <= kMaxScalarBytes / 4 && !key.empty() && std::ranges::none_of(key, [](char c) {
+        return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f;
+      });
+  return is_plain ? key : quoted(key);
+}
+
 /// "home.lan:443": what looks like a host name with a port.
 bool is_name_with_port(std::string_view text) {
   const std::size_t colon = text.rfind(':');
@@ -194,8 +203,9 @@ std::vector<Member> Reader::map(const Value& value) {
   std::unordered_map<std::string_view, Mark> seen;
   for (const Entry& entry : value.node.entries) {
     const auto [first, is_new] = seen.try_emplace(entry.key, entry.mark);
-    const std::string path =
-        value.path.empty() ? entry.key : fmt::format("{}.{}", value.path, entry.key);
+    const std::string path = value.path.empty()
+                                 ? path_element(entry.key)
+                                 : fmt::format("{}.{}", value.path, path_element(entry.key));
     if (!is_new) {
       problem(entry.mark, path,
               fmt::format("written twice; the first is {}",

@@ -1,6 +1,7 @@
 #include "controller/config/validate.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include <fmt/format.h>
@@ -20,6 +21,15 @@ constexpr int kMaxSuggestions = 20;
 std::string key_of(std::string_view kind, std::string_view name, std::string_view member) {
   return member.empty() ? fmt::format("{}/{}", kind, name)
                         : fmt::format("{}/{}/{}", kind, name, member);
+}
+
+/// All that this node and later ones take their tunnel addresses from: 10.98.0.0/16 and the ULA's
+/// /48, unless the node's part was put elsewhere.
+std::array<IpPrefix, 2> tunnel_space(const AddressPool& pool) {
+  static const IpPrefix kPool4 = *IpPrefix::parse("10.98.0.0/16");
+  static const IpPrefix kUla = *IpPrefix::parse("fc00::/7");
+  return {kPool4.contains(pool.v4) ? kPool4 : pool.v4,
+          kUla.contains(pool.v6) ? IpPrefix(pool.v6.address(), 48) : pool.v6};
 }
 
 class Validator {
@@ -227,7 +237,7 @@ class Validator {
               network.to_string());
       return true;
     };
-    for (const IpPrefix& pool : {facts_.pool.v4, facts_.pool.v6}) {
+    for (const IpPrefix& pool : tunnel_space(facts_.pool)) {
       if (network.overlaps(pool)) return blame(pool, "the tunnel's own addresses");
     }
     for (const IpPrefix& own : facts_.own_networks) {

@@ -1,0 +1,64 @@
+#include "tests/support/catch.hpp"
+#include "tests/unit/config/fixtures.hpp"
+
+using namespace adit::config;
+
+namespace {
+
+std::string text_of(const std::vector<Change>& list) {
+  std::string out;
+  for (const Change& change : list) {
+    out += std::string(1, change.sign) + " " + change.kind + " " + change.name + ": " +
+           change.what + "\n";
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("changes: nothing differs, nothing is said", "[config]") {
+  const auto state =
+      apply_files({{"a.yaml", "sites: {home: {}}\nrelay: {}\n"}}, {}, {}, test::facts());
+  REQUIRE(state);
+  CHECK(changes(*state, *state).empty());
+}
+
+TEST_CASE("changes: one line for each resource", "[config]") {
+  const auto before = test::apply_text(
+      "sites:\n"
+      "  home: {networks: [10.30.0.0/24], target: 10.30.0.200:443}\n"
+      "  cabin: {}\n"
+      "hosts:\n"
+      "  a.example.com: {site: home}\n"
+      "  b.example.com: {site: direct, target: 10.0.0.1:443, port: 8443}\n");
+  const auto after = test::apply_text(
+      "sites:\n"
+      "  home: {networks: [10.30.0.0/24, 10.31.0.0/24], target: 10.30.0.200:443}\n"
+      "  office: {public_key: " +
+      test::key(1).base64() +
+      "}\n"
+      "hosts:\n"
+      "  a.example.com: {site: home, target: 10.30.0.201:443, drain: 30s}\n"
+      "  c.example.com: {site: home}\n"
+      "relay: {timeouts: {idle: 2h}}\n");
+  REQUIRE(before);
+  REQUIRE(after);
+  CHECK(text_of(changes(*before, *after)) ==
+        "- site cabin: pending-key; address 10.98.0.10\n"
+        "~ site home: address 10.98.0.11 -> 10.98.0.10; address6 fd00:db8:ad17::b -> "
+        "fd00:db8:ad17::a; networks [10.30.0.0/24] -> [10.30.0.0/24, 10.31.0.0/24]\n"
+        "+ site office: public key " +
+            test::key(1).brief() +
+            "; address 10.98.0.11\n"
+            "~ host a.example.com: drain 5s -> 30s; target added: 10.30.0.201:443\n"
+            "- host b.example.com: site direct; target 10.0.0.1:443; port 8443\n"
+            "+ host c.example.com: site home; target 10.30.0.200:443\n"
+            "+ relay : timeouts.idle 1h -> 2h\n");
+}
+
+TEST_CASE("changes: the relay's settings that are all defaults", "[config]") {
+  Resources with_relay;
+  with_relay.relay = Relay{};
+  CHECK(text_of(changes({}, with_relay)) == "+ relay : every default\n");
+  CHECK(text_of(changes(with_relay, {})) == "- relay : every default\n");
+}

@@ -1,0 +1,60 @@
+#include "controller/config/resource_json.hpp"
+
+#include "tests/support/catch.hpp"
+#include "tests/unit/config/fixtures.hpp"
+
+using namespace adit::config;
+using nlohmann::json;
+
+TEST_CASE("resource_json: a host and back", "[config]") {
+  Host host;
+  host.owner = "git";
+  host.site = "home";
+  host.target = test::endpoint("10.30.0.1:443");
+  host.port = 8443;
+  host.drain = adit::Milliseconds(1500);
+  const json document = to_json(host);
+  CHECK(document == json{{"owner", "git"},
+                         {"site", "home"},
+                         {"target", "10.30.0.1:443"},
+                         {"port", 8443},
+                         {"drain", "1500ms"}});
+  CHECK(host_from_json("a.example.com", document) == host);
+}
+
+TEST_CASE("resource_json: a site and back", "[config]") {
+  Site site;
+  site.public_key = test::key(7);
+  site.networks = {test::prefix("10.30.0.0/24"), test::prefix("2001:db8:30::/48")};
+  site.address = test::address("10.98.0.10");
+  site.address6 = test::address("fd00:db8:ad17::a");
+  site.keepalive = adit::Seconds(0);
+  CHECK(site_from_json("home", to_json(site)) == site);
+}
+
+TEST_CASE("resource_json: the same rules and words as the YAML", "[config]") {
+  const auto host = host_from_json("a.example.com", json{{"site", "home"}, {"targt", "x"}});
+  REQUIRE_FALSE(host);
+  CHECK(test::lines(host.error()) ==
+        "hosts.a.example.com: unknown key \"targt\"; did you mean \"target\"?\n");
+  const auto later = host_from_json("a.example.com", json{{"site", "home"}, {"check", "tls"}});
+  REQUIRE_FALSE(later);
+  CHECK(test::lines(later.error()) ==
+        "hosts.a.example.com.check: check: tls is not in this version; leave the key out or write "
+        "none\n");
+  for (const json& odd :
+       {json(nullptr), json(3), json("x"), json::array({1}), json{{"site", "a"}, {"port", true}},
+        json{{"site", "a"}, {"port", 3.5}}, json{{"site", json::array()}}}) {
+    CAPTURE(odd.dump());
+    CHECK_FALSE(host_from_json("a.example.com", odd));
+  }
+  CHECK_FALSE(resources_from_json(json::array()));
+  CHECK(resources_from_json(json::object()) == Resources{});
+}
+
+TEST_CASE("resource_json: a deeply nested document is refused, not followed", "[config]") {
+  json deep = "x";
+  for (int i = 0; i < 2000; ++i) deep = json::array({std::move(deep)});
+  CHECK_FALSE(resources_from_json(json{{"sites", deep}}));
+  CHECK_FALSE(resources_from_json(json{{"sites", {{"home", {{"networks", deep}}}}}}));
+}
