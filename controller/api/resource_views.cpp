@@ -1,0 +1,95 @@
+// Hosts, sites, routes, changes and revisions as JSON.
+#include <fmt/format.h>
+
+#include "controller/api/views.hpp"
+#include "controller/config/resource_json.hpp"
+#include "controller/config/units.hpp"
+
+namespace adit::api {
+
+using nlohmann::json;
+
+namespace {
+
+void add_counters(json& item, const control::RouteStats& stats) {
+  item["active"] = stats.active;
+  item["connections"] = stats.connections;
+  item["bytes_to_target"] = stats.bytes_to_target;
+  item["bytes_to_client"] = stats.bytes_to_client;
+}
+
+}  // namespace
+
+json host_item(const LiveView& view, const std::string& name, const config::Host& host) {
+  json item = config::to_json(host);
+  const std::uint16_t port = config::public_port_of(view.resources(), host);
+  item["name"] = name;
+  if (const auto target = config::target_of(view.resources(), host)) {
+    item["target"] = target->to_string();
+  }
+  item["port"] = view.open_port(port);
+  item["state"] = view.host_state(host.site, port);
+  add_counters(item, view.route_stats("host/" + name));
+  return item;
+}
+
+json site_item(const LiveView& view, const std::string& name, const config::Site& site) {
+  json item = config::to_json(site);
+  const wireguard::Peer* peer = view.peer_of(site);
+  const auto age = view.handshake_age(site);
+  item["name"] = name;
+  item["state"] = view.site_state(name);
+  item["handshake_age_s"] = age ? json(*age) : json(nullptr);
+  item["endpoint"] = peer != nullptr && peer->endpoint ? peer->endpoint->to_string() : "";
+  item["received_bytes"] = peer != nullptr ? peer->received_bytes : 0;
+  item["sent_bytes"] = peer != nullptr ? peer->sent_bytes : 0;
+  std::size_t hosts = 0;
+  for (const auto& [host_name, host] : view.resources().hosts) hosts += host.site == name ? 1 : 0;
+  item["hosts"] = hosts;
+  return item;
+}
+
+json route_item(const LiveView& view, const control::Route& route) {
+  json targets = json::array();
+  for (const auto& target : route.targets) {
+    targets.push_back({{"to", target.endpoint.to_string()}, {"weight", target.weight}});
+  }
+  json item = {{"name", route.name},
+               {"pattern", route.pattern.wire_text()},
+               {"port", view.open_port(route.port)},
+               {"site", route.site},
+               {"target", route.targets.front().endpoint.to_string()},
+               {"targets", std::move(targets)},
+               {"drain", config::format_duration(route.drain)},
+               {"state", view.host_state(route.site, route.port)}};
+  add_counters(item, view.route_stats(route.name));
+  return item;
+}
+
+json to_json(const apply::StepReport& report) {
+  return {{"sign", std::string(1, report.sign)},     {"kind", report.kind},   {"what", report.what},
+          {"state", apply::to_string(report.state)}, {"error", report.error}, {"fix", report.fix}};
+}
+
+json to_json(const apply::ChangeResult& result) {
+  json changes = json::array();
+  for (const config::Change& change : result.changes) {
+    changes.push_back({{"sign", std::string(1, change.sign)},
+                       {"kind", change.kind},
+                       {"name", change.name},
+                       {"what", change.what}});
+  }
+  json steps = json::array();
+  for (const auto& step : result.steps) steps.push_back(to_json(step));
+  return {{"revision", result.revision},   {"previous_revision", result.previous_revision},
+          {"changes", std::move(changes)}, {"steps", std::move(steps)},
+          {"warnings", result.warnings},   {"undo", result.undo}};
+}
+
+json to_json(const store::RevisionInfo& revision) {
+  return {{"revision", revision.number}, {"owner", revision.owner},
+          {"uid", revision.uid},         {"time", revision.time},
+          {"message", revision.message}, {"summary", revision.summary}};
+}
+
+}  // namespace adit::api

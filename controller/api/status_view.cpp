@@ -1,0 +1,152 @@
+// GET /v1/status: one document with everything that `adit status` shows.
+#include <fmt/format.h>
+
+#include "common/version.hpp"
+#include "controller/api/views.hpp"
+
+namespace adit::api {
+
+using nlohmann::json;
+
+namespace {
+
+json node_json(const apply::Snapshot& snapshot) {
+  const apply::NodeContext& node = *snapshot.node;
+  json addresses = json::array(
+      {node.identity.pool.node_v4().to_string(), node.identity.pool.node_v6().to_string()});
+  const std::uint16_t port =
+      snapshot.interface ? snapshot.interface->device.listen_port : node.identity.listen_port;
+  const bool has_tunnel = snapshot.interface && snapshot.implementation;
+  return {{"public_key", node.identity.public_key.base64()},
+          {"interface", node.identity.interface},
+          {"listen_port", port},
+          {"implementation", has_tunnel ? wireguard::to_string(*snapshot.implementation) : "none"},
+          {"addresses", std::move(addresses)},
+          {"endpoint", apply::wireguard_endpoint(node, port)}};
+}
+
+json listeners_json(const control::Stats& stats) {
+  json listeners = json::array();
+  for (const auto& listener : stats.listeners) {
+    listeners.push_back({{"address", listener.configured.address.to_string()},
+                         {"port", listener.configured.port},
+                         {"bound_port", listener.bound_port},
+                         {"problem", listener.problem}});
+  }
+  return listeners;
+}
+
+json relay_json(const apply::Snapshot& snapshot) {
+  json relay = {{"connected", snapshot.relay != nullptr}, {"problem", snapshot.relay_problem}};
+  const control::Stats stats = snapshot.relay ? *snapshot.relay : control::Stats{};
+  relay["version"] = stats.software;
+  relay["revision"] = stats.revision;
+  relay["supervisor_pid"] = stats.supervisor_pid;
+  relay["data_pid"] = stats.data_pid;
+  relay["workers"] = stats.workers;
+  relay["active"] = stats.active;
+  relay["accepted"] = stats.accepted;
+  relay["bytes_to_target"] = stats.bytes_to_target;
+  relay["bytes_to_client"] = stats.bytes_to_client;
+  relay["spliced_bytes"] = stats.spliced_bytes;
+  relay["limits"] = {{"connections", stats.effective_limits.connections},
+                     {"connections_per_client", stats.effective_limits.connections_per_client},
+                     {"rate_per_client", stats.effective_limits.rate_per_client}};
+  relay["closed"] = stats.closed;
+  relay["listeners"] = listeners_json(stats);
+  return relay;
+}
+
+json sites_json(const LiveView& view) {
+  json sites = json::array();
+  for (const auto& [name, site] : view.resources().sites) {
+    sites.push_back(site_item(view, name, site));
+  }
+  std::size_t direct = 0;
+  for (const auto& [name, host] : view.resources().hosts) {
+    direct += host.site == config::kDirectSite ? 1 : 0;
+  }
+  if (direct != 0) {
+    sites.push_back({{"name", config::kDirectSite},
+                     {"state", "direct"},
+                     {"handshake_age_s", nullptr},
+                     {"endpoint", ""},
+                     {"address", ""},
+                     {"public_key", ""},
+                     {"received_bytes", 0},
+                     {"sent_bytes", 0},
+                     {"hosts", direct}});
+  }
+  return sites;
+}
+
+json problem(const std::string& what, const std::string& fix) {
+  return {{"what", what}, {"fix", fix}};
+}
+
+void add_site_problems(const LiveView& view, json& problems) {
+  for (const auto& [name, site] : view.resources().sites) {
+    const std::string_view state = view.site_state(name);
+    if (state == "pending-key") {
+      problems.push_back(problem(fmt::format("site {} has no public key yet", name),
+                                 fmt::format("adit site set-key {} KEY", name)));
+    } else if (state == "waiting" && view.snapshot().interface) {
+      problems.push_back(
+          problem(fmt::format("site {} has never made a handshake", name),
+                  fmt::format("put what `adit site config {}` prints on its gateway, and let UDP "
+                              "port {} through to this machine",
+                              name, view.snapshot().interface->device.listen_port)));
+    } else if (state == "down") {
+      problems.push_back(problem(
+          fmt::format("site {} is down: its latest handshake is {} s old", name,
+                      view.handshake_age(site).value_or(0)),
+          "look whether its gateway is on, and whether it still has a way to this machine"));
+    }
+  }
+}
+
+/// Beside the steps that are not done, which the answer lists by themselves.
+json problems_json(const LiveView& view) {
+  json problems = json::array();
+  const apply::Snapshot& snapshot = view.snapshot();
+  if (!snapshot.relay && snapshot.open_steps.empty()) {
+    problems.push_back(problem(snapshot.relay_problem, "start adit-relay"));
+  }
+  if (snapshot.relay) {
+    for (const auto& listener : snapshot.relay->listeners) {
+      if (listener.problem.empty()) continue;
+      problems.push_back(problem(
+          fmt::format("the relay cannot listen on {} port {}: {}", listener.configured.address,
+                      listener.configured.port, listener.problem),
+          "free the port; the relay tries again by itself"));
+    }
+  }
+  add_site_problems(view, problems);
+  return problems;
+}
+
+}  // namespace
+
+json status_json(const LiveView& view) {
+  const apply::Snapshot& snapshot = view.snapshot();
+  json hosts = json::array();
+  for (const auto& [name, host] : view.resources().hosts) {
+    hosts.push_back(host_item(view, name, host));
+  }
+  json steps = json::array();
+  for (const auto& step : snapshot.open_steps) steps.push_back(to_json(step));
+  json problems = problems_json(view);
+  const bool is_ok = steps.empty() && problems.empty();
+  return {{"status", is_ok ? "ok" : "degraded"},
+          {"version", kVersion},
+          {"revision", snapshot.state->revision},
+          {"state_dir", snapshot.node->config.state_dir},
+          {"node", node_json(snapshot)},
+          {"relay", relay_json(snapshot)},
+          {"sites", sites_json(view)},
+          {"hosts", std::move(hosts)},
+          {"steps", std::move(steps)},
+          {"problems", std::move(problems)}};
+}
+
+}  // namespace adit::api

@@ -1,0 +1,37 @@
+// Backoff: when what failed may be tried again. The wait doubles from 0.5 s up to one minute. PURE:
+// time enters as a parameter.
+#pragma once
+
+#include <algorithm>
+
+#include "common/clock.hpp"
+
+namespace adit::apply {
+
+class Backoff {
+ public:
+  static constexpr Milliseconds kFirst{500};
+  static constexpr Milliseconds kLongest{60'000};
+
+  /// It failed at `now`.
+  void failed(TimePoint now) {
+    wait_ = wait_ == Milliseconds{0} ? kFirst : std::min(wait_ * 2, kLongest);
+    next_ = now + wait_;
+  }
+
+  /// It worked, or what was in its way has changed: the next try is due at once.
+  void reset() { *this = Backoff{}; }
+
+  [[nodiscard]] bool is_due(TimePoint now) const { return now >= next_; }
+
+  [[nodiscard]] bool is_waiting() const { return wait_ != Milliseconds{0}; }
+
+  /// The earliest moment of the next try; of no meaning unless `is_waiting`.
+  [[nodiscard]] TimePoint next() const { return next_; }
+
+ private:
+  Milliseconds wait_{0};
+  TimePoint next_{};
+};
+
+}  // namespace adit::apply

@@ -1,0 +1,169 @@
+#include "controller/apply/node.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include <fmt/format.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/random.h>
+
+#include "common/os/files.hpp"
+
+namespace adit::apply {
+
+namespace {
+
+/// RFC 4193 §3: fd, 40 random bits, then 80 bits of zero.
+Result<IpPrefix> make_ula() {
+  std::array<std::uint8_t, 16> bytes{};
+  bytes[0] = 0xfd;
+  if (::getrandom(bytes.data() + 1, 5, 0) != 5) return fail_sys("read random bytes", errno);
+  return IpPrefix(IpAddress(bytes), 48);
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto end = text.find_last_not_of(" \t\r\n");
+  return end == std::string_view::npos ? std::string_view{} : text.substr(0, end + 1);
+}
+
+Result<IpPrefix> load_or_create_ula(const std::string& path) {
+  auto text = os::read_file(path, 256);
+  if (text) {
+    const std::string_view view(reinterpret_cast<const char*>(text->data()), text->size());
+    auto prefix = IpPrefix::parse(trimmed(view));
+    if (!prefix) return fail(prefix.error().within(path));
+    const bool is_ula = prefix->length() == 48 && prefix->address().bytes()[0] == 0xfd;
+    if (!is_ula) return fail(Errc::Invalid, path + ": not an fd…::/48");
+    return prefix;
+  }
+  if (text.error().code != Errc::NotFound) return fail(std::move(text).error());
+  auto fresh = make_ula();
+  if (!fresh) return fresh;
+  const std::string line = fresh->to_string() + "\n";
+  const auto bytes = std::span(reinterpret_cast<const std::uint8_t*>(line.data()), line.size());
+  if (auto written = os::write_file_atomically(path, bytes, 0600); !written) {
+    return fail(std::move(written).error());
+  }
+  return fresh;
+}
+
+struct OwnAddress {
+  std::string interface;
+  IpAddress address;
+  unsigned length = 0;
+};
+
+unsigned mask_length(const sockaddr* mask) {
+  const auto size = static_cast<socklen_t>(mask->sa_family == AF_INET ? sizeof(sockaddr_in)
+                                                                      : sizeof(sockaddr_in6));
+  // A netmask with leading ones is an address like any other; ::ffff:a.b.c.d is none.
+  const auto value = Endpoint::from_sockaddr(mask, size);
+  if (!value) return 0;
+  unsigned length = 0;
+  for (const std::uint8_t byte : value->address.bytes()) {
+    length += static_cast<unsigned>(__builtin_popcount(byte));
+  }
+  return length;
+}
+
+std::vector<OwnAddress> own_addresses() {
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return {};
+  const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner(list, ::freeifaddrs);
+  std::vector<OwnAddress> found;
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    if (entry->ifa_addr == nullptr || entry->ifa_netmask == nullptr) continue;
+    const int family = entry->ifa_addr->sa_family;
+    if (family != AF_INET && family != AF_INET6) continue;
+    const auto size =
+        static_cast<socklen_t>(family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
+    const auto endpoint = Endpoint::from_sockaddr(entry->ifa_addr, size);
+    if (!endpoint) continue;
+    found.push_back({entry->ifa_name, endpoint->address, mask_length(entry->ifa_netmask)});
+  }
+  return found;
+}
+
+bool is_in(const IpAddress& address, std::initializer_list<std::string_view> prefixes) {
+  return std::any_of(prefixes.begin(), prefixes.end(), [&](std::string_view text) {
+    const auto prefix = IpPrefix::parse(text);
+    return prefix && prefix->contains(address);
+  });
+}
+
+bool is_link_local(const IpAddress& address) {
+  return is_in(address, {"169.254.0.0/16", "fe80::/10"});
+}
+
+/// Not one that only its own network can reach.
+bool is_public(const IpAddress& address) {
+  return !address.is_unspecified() && !address.is_loopback() && !is_link_local(address) &&
+         !is_in(address,
+                {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"});
+}
+
+bool has_port(const std::string& endpoint) {
+  const auto colon = endpoint.rfind(':');
+  if (colon == std::string::npos) return false;
+  if (endpoint.front() == '[') return endpoint[colon - 1] == ']';
+  return endpoint.find(':') == colon;
+}
+
+std::string bracketed(const std::string& host) {
+  return host.find(':') == std::string::npos || host.front() == '[' ? host : "[" + host + "]";
+}
+
+}  // namespace
+
+Result<NodeState> load_node(const config::NodeConfig& config) {
+  auto key = wireguard::load_or_create_private_key(config.state_dir + "/wireguard.key");
+  if (!key) return fail(std::move(key).error());
+  auto public_key = key->public_key();
+  if (!public_key) return fail(std::move(public_key).error());
+  auto ula = load_or_create_ula(config.state_dir + "/ula");
+  if (!ula) return fail(std::move(ula).error());
+  plan::NodeIdentity identity;
+  identity.interface = config.interface;
+  identity.listen_port = config.listen_port;
+  identity.public_key = *public_key;
+  identity.pool = config::address_pool(config, *ula);
+  return NodeState{{config, std::move(identity)}, std::move(*key)};
+}
+
+std::vector<IpPrefix> own_networks(const std::string& interface) {
+  std::vector<IpPrefix> networks;
+  for (const OwnAddress& own : own_addresses()) {
+    if (own.interface == interface || is_link_local(own.address)) continue;
+    networks.emplace_back(own.address, std::min(own.length, own.address.bits()));
+  }
+  std::sort(networks.begin(), networks.end());
+  networks.erase(std::unique(networks.begin(), networks.end()), networks.end());
+  return networks;
+}
+
+std::string wireguard_endpoint(const NodeContext& node, std::uint16_t listen_port) {
+  std::string host;
+  if (node.config.endpoint) {
+    if (has_port(*node.config.endpoint)) return *node.config.endpoint;
+    host = *node.config.endpoint;
+  } else if (!node.config.public_addresses.empty()) {
+    host = node.config.public_addresses.front().to_string();
+  } else {
+    for (const OwnAddress& own : own_addresses()) {
+      if (own.interface == node.config.interface || !is_public(own.address)) continue;
+      // IPv4 first: it is what every home can reach.
+      if (host.empty() || own.address.is_v4()) host = own.address.to_string();
+      if (own.address.is_v4()) break;
+    }
+  }
+  if (host.empty() || listen_port == 0) return {};
+  return fmt::format("{}:{}", bracketed(host), listen_port);
+}
+
+}  // namespace adit::apply
