@@ -1,6 +1,7 @@
 // ByteWriter: appends integers (network byte order) and bytes to a growing buffer.
 #pragma once
 
+#include <array>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -47,9 +48,11 @@ class ByteWriter {
 
  private:
   void integer(std::uint64_t value, std::size_t size) {
-    for (std::size_t i = size; i > 0; --i) {
-      buffer_.push_back(static_cast<std::uint8_t>(value >> (8 * (i - 1))));
+    std::array<std::uint8_t, 8> wire{};
+    for (std::size_t i = 0; i < size; ++i) {
+      wire[i] = static_cast<std::uint8_t>(value >> (8 * (size - 1 - i)));
     }
+    buffer_.insert(buffer_.end(), wire.begin(), wire.begin() + static_cast<std::ptrdiff_t>(size));
   }
 
   std::vector<std::uint8_t> buffer_;
