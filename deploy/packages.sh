@@ -89,17 +89,17 @@ enabled_services() {
 
 # disable_new_services BEFORE: what a package has enabled since is disabled again, and said.
 disable_new_services() {
-  local link name
-  comm -13 <(printf '%s\n' "$1") <(enabled_services) | while read -r link; do
-    [ -L "$link" ] || continue # gone with one of its brothers
+  local links link name
+  mapfile -t links < <(comm -13 <(printf '%s\n' "$1") <(enabled_services))
+  for link in ${links[@]+"${links[@]}"}; do
     name=${link##*/}
     case $link in
-      /etc/rc*) update-rc.d "${name#S[0-9][0-9]}" disable >/dev/null 2>&1 || rm -f "$link" ;;
+      /etc/rc*) update-rc.d "${name#S[0-9][0-9]}" disable >/dev/null 2>&1 || : ;;
       *)
         deb-systemd-helper disable "$name" >/dev/null 2>&1 || :
-        rm -f "$link"
-        echo "adit: left disabled: $name (it came with a package; nothing here needs it to run)"
+        echo "adit: left disabled: $name (it came with a package; adit does not need it to run)"
         ;;
     esac
+    rm -f "$link"
   done
 }

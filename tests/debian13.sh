@@ -1,0 +1,20 @@
+#!/bin/bash
+# tests/debian13.sh [SUITE]: adit builds on the next Debian too, and its tests without network pass there.
+# Run by `tests/run.sh --all`, or by hand; takes some minutes, and 1.5 GB for the cached system the first time.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=tests/support/debian_root.sh
+. tests/support/debian_root.sh
+suite=${1:-trixie}
+[ "$(id -u)" = 0 ] || skip "needs root (chroot)"
+command -v debootstrap >/dev/null || skip "no debootstrap (apt-get install debootstrap)"
+
+# shellcheck disable=SC2016  # the inner shell expands
+in_fresh_debian "$suite" bash -euc '
+  . deploy/packages.sh
+  install_packages "${BUILD_PACKAGES[@]}" python3 binutils >/tmp/apt.log || { cat /tmp/apt.log && exit 1; }
+  dpkg-query -W -f "\${Package} \${Version}\n" g++ cmake catch2 libyaml-cpp-dev libfmt-dev libuv1-dev libcli11-dev
+  cmake --preset release
+  cmake --build --preset release -j "$(nproc)"
+  ctest --preset release -L "unit|property|fuzz|examples" -LE root
+'
