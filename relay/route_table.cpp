@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <functional>
-#include <numeric>
 
 #include <fmt/format.h>
 
@@ -20,9 +19,12 @@ std::uint32_t hash_of(std::uint16_t port, HostPattern::Kind kind, std::string_vi
   return static_cast<std::uint32_t>(mixed * 0xd6e8feb86659fd93ULL >> 32);
 }
 
-bool serves(const control::Route& route, std::uint16_t port, HostPattern::Kind kind,
-            std::string_view name) {
-  return route.port == port && route.pattern.kind() == kind && route.pattern.name() == name;
+std::uint32_t hash_of(std::string_view route_name) {
+  return hash_of(0, HostPattern::Kind::Exact, route_name);
+}
+
+std::uint32_t hash_of(const control::Route& spec) {
+  return hash_of(spec.port, spec.pattern.kind(), spec.pattern.name());
 }
 
 }  // namespace
@@ -33,6 +35,10 @@ std::shared_ptr<RouteState> RouteStates::get(const std::string& name) {
   auto fresh = std::make_shared<RouteState>();
   known = fresh;
   return fresh;
+}
+
+void RouteStates::expect(std::size_t count) {
+  states_.reserve(count);
 }
 
 void RouteStates::drop_unused() {
@@ -50,6 +56,7 @@ Result<std::shared_ptr<const RouteTable>> RouteTable::build(const control::Table
   built->revision_ = table.revision;
   built->digest_ = control::digest(table);
   built->routes_.reserve(table.routes.size());
+  states.expect(table.routes.size());
   for (const control::Route& spec : table.routes) {
     const auto* old = previous != nullptr ? previous->find_by_name(spec.name) : nullptr;
     if (old != nullptr && (*old)->spec == spec) {
@@ -58,31 +65,26 @@ Result<std::shared_ptr<const RouteTable>> RouteTable::build(const control::Table
       built->routes_.push_back(std::make_shared<const Route>(Route{spec, states.get(spec.name)}));
     }
   }
-  built->index_patterns();
-  built->index_names();
+  built->index_routes();
   built->collect_ports();
   states.drop_unused();
   return built;
 }
 
-void RouteTable::index_patterns() {
-  slots_.resize(std::bit_ceil(std::max<std::size_t>(routes_.size(), 1) * 2));
-  const std::size_t mask = slots_.size() - 1;
-  for (std::size_t i = 0; i < routes_.size(); ++i) {
-    const control::Route& spec = routes_[i]->spec;
-    const std::uint32_t hash = hash_of(spec.port, spec.pattern.kind(), spec.pattern.name());
+void RouteTable::index_routes() {
+  const std::size_t size = std::bit_ceil(std::max<std::size_t>(routes_.size(), 1) * 2);
+  by_pattern_.resize(size);
+  by_name_.resize(size);
+  const auto insert = [mask = size - 1](Slots& slots, std::uint32_t hash, std::uint32_t index) {
     std::size_t at = hash & mask;
-    while (slots_[at].index != 0) at = (at + 1) & mask;
-    slots_[at] = {hash, static_cast<std::uint32_t>(i + 1)};
+    while (slots[at].index != 0) at = (at + 1) & mask;
+    slots[at] = {hash, index};
+  };
+  for (std::uint32_t i = 0; i < routes_.size(); ++i) {
+    const control::Route& spec = routes_[i]->spec;
+    insert(by_pattern_, hash_of(spec), i + 1);
+    insert(by_name_, hash_of(spec.name), i + 1);
   }
-}
-
-void RouteTable::index_names() {
-  by_name_.resize(routes_.size());
-  std::iota(by_name_.begin(), by_name_.end(), 0U);
-  std::ranges::sort(by_name_, {}, [this](std::uint32_t i) -> const std::string& {
-    return routes_[i]->spec.name;
-  });
 }
 
 void RouteTable::collect_ports() {
@@ -92,40 +94,45 @@ void RouteTable::collect_ports() {
   ports_.shrink_to_fit();
 }
 
-const std::shared_ptr<const Route>* RouteTable::lookup(std::uint16_t port, HostPattern::Kind kind,
-                                                       std::string_view name) const {
-  const std::uint32_t hash = hash_of(port, kind, name);
-  const std::size_t mask = slots_.size() - 1;
+template <class IsIt>
+const std::shared_ptr<const Route>* RouteTable::lookup(const Slots& slots, std::uint32_t hash,
+                                                       IsIt is_it) const {
+  const std::size_t mask = slots.size() - 1;
   // At most half of the slots are taken, so a free one ends every search.
-  for (std::size_t at = hash & mask; slots_[at].index != 0; at = (at + 1) & mask) {
-    const auto& route = routes_[slots_[at].index - 1];
-    if (slots_[at].hash == hash && serves(route->spec, port, kind, name)) return &route;
+  for (std::size_t at = hash & mask; slots[at].index != 0; at = (at + 1) & mask) {
+    const auto& route = routes_[slots[at].index - 1];
+    if (slots[at].hash == hash && is_it(route->spec)) return &route;
   }
   return nullptr;
+}
+
+const std::shared_ptr<const Route>* RouteTable::find_pattern(std::uint16_t port,
+                                                             HostPattern::Kind kind,
+                                                             std::string_view name) const {
+  return lookup(by_pattern_, hash_of(port, kind, name), [&](const control::Route& spec) {
+    return spec.port == port && spec.pattern.kind() == kind && spec.pattern.name() == name;
+  });
 }
 
 const std::shared_ptr<const Route>* RouteTable::find(std::uint16_t configured_port,
                                                      const HostName* name) const {
   if (name != nullptr) {
     const std::string_view text = name->wire_text();
-    if (const auto* route = lookup(configured_port, HostPattern::Kind::Exact, text)) return route;
+    if (const auto* route = find_pattern(configured_port, HostPattern::Kind::Exact, text))
+      return route;
     const std::size_t dot = text.find('.');
     if (dot != std::string_view::npos) {
       const auto* route =
-          lookup(configured_port, HostPattern::Kind::Wildcard, text.substr(dot + 1));
+          find_pattern(configured_port, HostPattern::Kind::Wildcard, text.substr(dot + 1));
       if (route != nullptr) return route;
     }
   }
-  return lookup(configured_port, HostPattern::Kind::CatchAll, {});
+  return find_pattern(configured_port, HostPattern::Kind::CatchAll, {});
 }
 
 const std::shared_ptr<const Route>* RouteTable::find_by_name(std::string_view route_name) const {
-  const auto name_of = [this](std::uint32_t i) -> std::string_view {
-    return routes_[i]->spec.name;
-  };
-  const auto found = std::ranges::lower_bound(by_name_, route_name, {}, name_of);
-  if (found == by_name_.end() || name_of(*found) != route_name) return nullptr;
-  return &routes_[*found];
+  return lookup(by_name_, hash_of(route_name),
+                [&](const control::Route& spec) { return spec.name == route_name; });
 }
 
 }  // namespace adit::relay

@@ -37,6 +37,8 @@ class RouteStates {
  public:
   /// The living state of `name`, or a new one.
   std::shared_ptr<RouteState> get(const std::string& name);
+  /// About so many names will be asked for.
+  void expect(std::size_t count);
   /// Forgets names that nothing uses any more. `build` does it.
   void drop_unused();
 
@@ -66,7 +68,7 @@ class RouteTable {
                                                          const HostName* name) const;
 
   /// The route called `route_name` ("host/app.example.com"), null if it is not in this table. For
-  /// finding out which connections a new table removes; O(log n).
+  /// finding out which connections a new table removes; O(1).
   [[nodiscard]] const std::shared_ptr<const Route>* find_by_name(std::string_view route_name) const;
 
   /// In the table's order.
@@ -83,23 +85,29 @@ class RouteTable {
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
 
  private:
-  /// Open addressing over the routes: `index` is the place in routes_ plus one, 0 means free.
+  /// Open addressing over the routes: `index` is the place in routes_ plus one, 0 means free. A
+  /// power of two of them, at most half taken.
   struct Slot {
     std::uint32_t hash = 0;
     std::uint32_t index = 0;
   };
 
+  using Slots = std::vector<Slot>;
+
   RouteTable() = default;
-  void index_patterns();
-  void index_names();
+  void index_routes();
   void collect_ports();
-  [[nodiscard]] const std::shared_ptr<const Route>* lookup(std::uint16_t port,
-                                                           HostPattern::Kind kind,
-                                                           std::string_view name) const;
+  /// The route of this hash for which `is_it(spec)` holds.
+  template <class IsIt>
+  const std::shared_ptr<const Route>* lookup(const Slots& slots, std::uint32_t hash,
+                                             IsIt is_it) const;
+  [[nodiscard]] const std::shared_ptr<const Route>* find_pattern(std::uint16_t port,
+                                                                 HostPattern::Kind kind,
+                                                                 std::string_view name) const;
 
   std::vector<std::shared_ptr<const Route>> routes_;
-  std::vector<Slot> slots_;  ///< by (port, kind, name); a power of two, at most half full
-  std::vector<std::uint32_t> by_name_;  ///< places in routes_, sorted by route name
+  Slots by_pattern_;  ///< by (port, kind, name of the pattern)
+  Slots by_name_;     ///< by the route's own name
   std::vector<std::uint16_t> ports_;
   control::Settings settings_;
   std::uint64_t revision_ = 0;
