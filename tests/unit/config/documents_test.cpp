@@ -55,7 +55,8 @@ TEST_CASE("yaml: the text of a document cut anywhere is read without harm", "[co
   for (const char* folder : {"valid", "invalid"}) {
     for (const fs::path& path : yaml_files(folder)) {
       const std::string text = test::read_file(path);
-      if (text.size() > 2000) continue;
+      // The bomb is bounded, but at its bound every cut costs tens of milliseconds.
+      if (text.size() > 1000 || path.stem() == "alias_bomb") continue;
       CAPTURE(path.filename().string());
       for (std::size_t size = 0; size < text.size(); ++size) {
         const auto read = read_yaml({{"cut.yaml", text.substr(0, size)}});

@@ -1,0 +1,77 @@
+#include "controller/plan/desired.hpp"
+
+#include "tests/support/catch.hpp"
+#include "tests/unit/plan/fixtures.hpp"
+
+using namespace adit;
+using namespace adit::plan;
+
+TEST_CASE("desired: no interface until the first site has a key", "[plan]") {
+  const Desired state = test::desired(
+      "sites: {home: {networks: [10.30.0.0/24], target: 10.30.0.200:443}}\n"
+      "hosts: {a.example.com: {site: home}, b.example.com: {site: direct, target: "
+      "10.0.0.1:443}}\n");
+  CHECK_FALSE(state.interface);
+  REQUIRE(state.table.routes.size() ==
+          2);  // a host of a site without key has its route all the same
+  CHECK(state.table.routes[0].name == "host/a.example.com");
+  CHECK(state.table.routes[0].site == "home");
+  CHECK(state.table.routes[1].site == "direct");
+}
+
+TEST_CASE("desired: interface, peers and kernel routes", "[plan]") {
+  const Desired state = test::desired(
+      "sites:\n" + test::site("home", 2, "networks: [10.30.0.0/24], keepalive: 20s") +
+      test::site("cabin", 1,
+                 "networks: [\"2001:db8:30::/48\", 10.31.0.0/24], address: 10.98.0.20") +
+      "  waiting: {networks: [10.32.0.0/24]}\n");
+  REQUIRE(state.interface);
+  const DesiredInterface& interface = *state.interface;
+  CHECK(interface.name == "adit0");
+  CHECK(interface.mtu == 1420);
+  CHECK(interface.public_key == test::key(99));
+  CHECK(state.node_key == test::key(99));
+  REQUIRE(interface.addresses.size() == 2);
+  CHECK(interface.addresses[0].address.to_string() == "10.98.0.1");
+  CHECK(interface.addresses[0].length == 20);
+  CHECK(interface.addresses[1].address.to_string() == "fd00:db8:ad17::1");
+  CHECK(interface.addresses[1].length == 64);
+  REQUIRE(interface.peers.size() == 2);
+  CHECK(interface.peers[0].site == "cabin");
+  CHECK(interface.peers[0].allowed_ips ==
+        std::vector{test::prefix("10.31.0.0/24"), test::prefix("10.98.0.20/32"),
+                    test::prefix("2001:db8:30::/48"), test::prefix("fd00:db8:ad17::14/128")});
+  CHECK(interface.peers[1].site == "home");
+  CHECK(interface.peers[1].persistent_keepalive == Seconds(20));
+  CHECK(interface.kernel_routes == std::vector{test::prefix("10.30.0.0/24"),
+                                               test::prefix("10.31.0.0/24"),
+                                               test::prefix("2001:db8:30::/48")});
+}
+
+TEST_CASE("desired: routes take the relay's port and their own", "[plan]") {
+  const Desired state = test::desired(
+      "hosts:\n"
+      "  a.example.com: {site: direct, target: 10.0.0.1:443}\n"
+      "  \"*.b.example.com\": {site: direct, target: 10.0.0.2:443, port: 9443, drain: 30s}\n"
+      "  \"*\": {site: direct, target: 10.0.0.3:443}\n"
+      "relay: {https_port: 0, addresses: [127.0.0.1], privacy: none, timeouts: {idle: 2h}}\n",
+      7);
+  CHECK(state.table.revision == 7);
+  CHECK(state.table.settings.addresses == std::vector{IpAddress::parse("127.0.0.1").value()});
+  CHECK(state.table.settings.privacy == Privacy::None);
+  CHECK(state.table.settings.timeouts.idle == std::chrono::hours(2));
+  REQUIRE(state.table.routes.size() == 3);
+  CHECK(state.table.routes[0].name == "host/*");
+  CHECK(state.table.routes[0].pattern.kind() == HostPattern::Kind::CatchAll);
+  CHECK(state.table.routes[0].port == 0);
+  CHECK(state.table.routes[1].name == "host/*.b.example.com");
+  CHECK(state.table.routes[1].port == 9443);
+  CHECK(state.table.routes[1].drain == Seconds(30));
+  CHECK(state.table.routes[2].targets.front().endpoint.to_string() == "10.0.0.1:443");
+}
+
+TEST_CASE("desired: without relay settings the relay listens everywhere", "[plan]") {
+  const Desired state = test::desired("");
+  CHECK(state.table.routes.empty());
+  CHECK(state.table.settings.addresses == std::vector{IpAddress::parse("::").value()});
+}
