@@ -104,6 +104,7 @@ class Relay {
   void drain() {
     log::info("relay: a successor serves; waiting for the connections here");
     control_.reset();
+    tables_.reset();  // asks the supervisor for nothing any more
     for (const auto& worker : workers_) {
       worker->post([&each = *worker] { each.close_all_listeners(); });
     }

@@ -68,7 +68,7 @@ class RelayProcess:
                 return line
 
     def control(self, **arguments):
-        return relay_control.Control(self.control_path, **arguments)
+        return relay_control.Control(self.control_path, timeout=30 * SLOWNESS, **arguments)
 
     def stats(self):
         with self.control() as control:
@@ -110,7 +110,9 @@ class RelayProcess:
     def terminate(self, timeout=5):
         """SIGTERM; the exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout)
+        status = self.process.wait(timeout)
+        self.reader.join(timeout)  # `lines` is whole from here on
+        return status
 
     def close(self):
         if self.process.poll() is None:
