@@ -162,7 +162,7 @@ class Haproxy:
         with open(config, "w") as out:
             out.write(f"""global
   nbthread 1
-  maxconn 9000
+  maxconn 7000
 defaults
   mode tcp
   option splice-auto
