@@ -9,6 +9,7 @@
 
 #include <grp.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,10 +60,20 @@ Result<UniqueFd> open_control_socket(const std::string& path) {
   return listener;
 }
 
+/// Large blocks (bodies, tables, answers) go back to the system when they are freed: by itself glibc
+/// learns from the first of them to keep those that follow.
+void return_large_blocks() {
+  constexpr int kLargeBytes = 256 << 10;
+  ::mallopt(M_MMAP_THRESHOLD, kLargeBytes);
+  ::mallopt(M_TRIM_THRESHOLD, kLargeBytes);
+  ::mallopt(M_ARENA_MAX, 2);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::create(config::NodeConfig config) {
   ::signal(SIGPIPE, SIG_IGN);
+  return_large_blocks();
   if (auto made = os::make_directories(config.state_dir, 0700); !made) {
     return fail(made.error().within("state folder"));
   }

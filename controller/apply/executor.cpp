@@ -120,22 +120,21 @@ StepReport waiting_report(const plan::Step& step, std::string reason) {
   return report;
 }
 
-std::string fix_for(plan::Group group, const Error& error) {
-  if (group == plan::Group::Tunnel) {
+std::string fix_for(const plan::Step& step, const Error& error) {
+  if (step.group == plan::Group::Tunnel) {
     if (error.code == Errc::Denied) {
       return "give adit-controller CAP_NET_ADMIN (systemd: AmbientCapabilities=CAP_NET_ADMIN)";
     }
-    return error.code == Errc::Conflict
-               ? "remove what is in the way, or choose another interface: in "
-                 "controller.yaml"
-               : "";
+    const bool is_taken =
+        error.code == Errc::Conflict && std::holds_alternative<plan::CreateInterface>(step.action);
+    return is_taken ? "choose another name with interface: in controller.yaml" : "";
   }
   switch (error.code) {
     case Errc::NotFound:
     case Errc::Unavailable:
       return "start adit-relay, or set relay_socket: in controller.yaml to its control socket";
     case Errc::Denied:
-      return fmt::format("start adit-relay with --controller-user and this controller's user");
+      return "start adit-relay with --controller-user and this controller's user";
     case Errc::Conflict:
       return "free the port that it names, or change the port in the configuration";
     default:
@@ -150,7 +149,7 @@ StepReport failure_report(const plan::Step& step, const Error& error) {
                           (error.code == Errc::Unavailable || error.code == Errc::NotFound);
   StepReport report = report_of(step, is_outside ? StepState::Waiting : StepState::Failing);
   report.error = error.what;
-  report.fix = fix_for(step.group, error);
+  report.fix = fix_for(step, error);
   return report;
 }
 

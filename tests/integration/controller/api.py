@@ -1,0 +1,302 @@
+"""Every endpoint of the control socket, on real programs: a controller and a relay on loopback,
+hosts on `direct`, no privilege."""
+
+import contextlib
+import os
+import socket
+import threading
+
+import cases
+from controller_process import SLOWNESS, ControllerProcess, path_of
+from relay_process import RelayProcess
+from traffic import tls_ask, tls_origin
+
+RELAY = 'relay: {addresses: ["127.0.0.1"], https_port: 0}\n'
+
+
+@contextlib.contextmanager
+def both():
+    with RelayProcess() as relay, ControllerProcess(relay.control_path) as controller:
+        yield relay, controller
+
+
+def host_yaml(name, address, extra=""):
+    return f'hosts:\n  "{name}": {{site: direct, target: "{address[0]}:{address[1]}"{extra}}}\n'
+
+
+def port_of(controller):
+    return controller.status()["relay"]["listeners"][0]["bound_port"]
+
+
+def put_host(controller, name, target, headers=(), **query):
+    return controller.request("PUT", path_of("v1", "hosts", name, **query),
+                              {"site": "direct", "target": target}, headers)
+
+
+def test_an_applied_host_serves_and_is_shown_everywhere():
+    with both() as (_, controller), tls_origin("home", "app.example.com") as origin:
+        answer = controller.apply(RELAY + host_yaml("app.example.com", origin.address),
+                                  message="the first")
+        assert answer.status == 200, answer
+        result = answer.document
+        assert answer.headers["ETag"] == '"1"' and result["revision"] == 1
+        assert result["previous_revision"] == 0 and result["undo"] == "adit rollback 0"
+        assert [(c["sign"], c["kind"], c["name"]) for c in result["changes"]] == [
+            ("+", "host", "app.example.com"), ("+", "relay", "")], result
+        assert [s["state"] for s in result["steps"]] == ["done"], result
+        port = port_of(controller)
+        assert tls_ask(port, "app.example.com") == "home"
+
+        status = controller.status()
+        assert status["status"] == "ok" and status["revision"] == 1, status
+        assert status["relay"]["connected"] and status["relay"]["supervisor_pid"] > 0
+        assert status["sites"][0]["name"] == "direct" and status["sites"][0]["hosts"] == 1
+        assert status["hosts"][0]["state"] == "ok" and status["hosts"][0]["port"] == port
+        assert status["node"]["implementation"] == "none" and len(status["node"]["public_key"]) == 44
+
+        target = "%s:%d" % origin.address
+        item = controller.get("/v1/hosts/APP.example.com.")
+        assert item["name"] == "app.example.com" and item["target"] == target
+        assert controller.get("/v1/hosts")["items"] == [item]
+        route = controller.get("/v1/routes")["items"][0]
+        assert route["name"] == "host/app.example.com" and route["state"] == "ok"
+        assert controller.get(path_of("v1", "routes", route["name"])) == route
+        assert controller.get("/v1/sites") == {"revision": 1, "items": []}
+        revisions = controller.get("/v1/revisions")["items"]
+        assert [(r["revision"], r["owner"], r["message"]) for r in revisions] == [
+            (1, "cli", "the first")], revisions
+
+        # Until the relay's numbers of the next second are here.
+        shown = controller.wait_until("the connection is counted",
+                                      lambda s: s["hosts"][0]["connections"] == 1)
+        assert shown["hosts"][0]["bytes_to_client"] > 500
+
+
+def test_the_same_state_again_changes_nothing():
+    with both() as (_, controller), tls_origin("home", "app.example.com") as origin:
+        text = RELAY + host_yaml("app.example.com", origin.address)
+        assert controller.apply(text).document["revision"] == 1
+        again = controller.apply(text)
+        assert again.document == {"revision": 1, "previous_revision": 1, "changes": [], "steps": [],
+                                  "warnings": [], "undo": ""}, again
+        assert again.headers["ETag"] == '"1"'
+
+
+def test_a_plan_shows_and_commits_nothing():
+    with both() as (relay, controller):
+        text = RELAY + host_yaml("app.example.com", ("127.0.0.1", 9))
+        body = {"files": [{"path": "a.yaml", "text": text}]}
+        for path, extra in [("/v1/plan", {}), ("/v1/apply", {"dry_run": True})]:
+            plan = controller.done("POST", path, {**body, **extra})
+            assert plan["revision"] == 0 and len(plan["changes"]) == 2, plan
+            assert [s["state"] for s in plan["steps"]] == ["planned"], plan
+        assert controller.get("/v1/hosts") == {"revision": 0, "items": []}
+        assert relay.stats()["routes"] == {}
+
+
+def test_hosts_one_by_one_with_their_undo():
+    with both() as (_, controller):
+        added = put_host(controller, "App.Example.com.", "127.0.0.1:9", {"If-None-Match": "*"})
+        assert added.status == 200 and added.document["undo"] == "adit host rm app.example.com"
+        same = put_host(controller, "app.example.com", "127.0.0.1:9", {"If-None-Match": "*"})
+        assert same.status == 200 and same.document["changes"] == [], same
+        other = put_host(controller, "app.example.com", "127.0.0.1:10", {"If-None-Match": "*"})
+        assert other.status == 409 and "there already" in other.document["detail"], other
+        changed = put_host(controller, "app.example.com", "127.0.0.1:10")
+        assert changed.document["changes"][0]["sign"] == "~", changed
+        assert changed.document["undo"] == "adit rollback 1"
+        wild = put_host(controller, "*.example.com", "127.0.0.1:11", owner="git")
+        assert wild.document["undo"] == "adit host rm '*.example.com' --owner git", wild
+        denied = controller.request("DELETE", path_of("v1", "hosts", "*.example.com"))
+        assert denied.status == 409 and "--owner git" in denied.document["detail"], denied
+        gone = controller.request("DELETE", path_of("v1", "hosts", "*.example.com", owner="git"))
+        assert gone.status == 200 and gone.document["undo"] == "adit rollback 3", gone
+        missing = controller.request("DELETE", "/v1/hosts/none.example.com")
+        assert missing.status == 404, missing
+        assert [i["name"] for i in controller.get("/v1/hosts")["items"]] == ["app.example.com"]
+
+
+def test_sites_wait_for_their_key_without_privilege():
+    with both() as (_, controller):
+        made = controller.done("PUT", "/v1/sites/home",
+                               {"networks": ["10.30.0.0/24"], "target": "10.30.0.200:443"})
+        assert made["undo"] == "adit site rm home", made
+        # No key, no tunnel; the empty table may have been pushed with this change.
+        assert not [s for s in made["steps"] if s["kind"] != "set_route_table"], made
+        site = controller.get("/v1/sites/home")
+        assert site["state"] == "pending-key" and site["address"] == "10.98.0.10", site
+        controller.done("PUT", "/v1/hosts/app.example.com", {"site": "home"})
+        status = controller.status()
+        assert status["problems"][0]["fix"] == "adit site set-key home KEY", status["problems"]
+        assert status["hosts"][0]["target"] == "10.30.0.200:443"
+        used = controller.request("DELETE", "/v1/sites/home")
+        assert used.status == 409 and "app.example.com" in used.document["detail"], used
+
+        config = controller.get("/v1/sites/home/config?format=wg-quick")
+        assert config["format"] == "wg-quick" and config["notes"], config
+        key = controller.status()["node"]["public_key"]
+        assert f"PublicKey = {key}" in config["text"] and "10.98.0.10/32" in config["text"]
+        unknown = controller.request("GET", "/v1/sites/home/config?format=riscos")
+        assert unknown.status == 400 and "wg-quick" in unknown.document["detail"], unknown
+
+        bad = controller.request("PATCH", "/v1/sites/home", {"public_key": "c2hvcnQ="})
+        assert bad.status == 400 and controller.get("/v1/sites/home")["state"] == "pending-key", bad
+        taken = controller.request("PATCH", "/v1/sites/home", {"public_key": key})
+        assert taken.status == 400, taken
+        patched = controller.done("PATCH", "/v1/sites/home", {"keepalive": "30s"})
+        assert patched["changes"][0]["name"] == "home", patched
+        assert controller.get("/v1/sites/home")["networks"] == ["10.30.0.0/24"]
+        controller.done("DELETE", "/v1/hosts/app.example.com")
+        controller.done("DELETE", "/v1/sites/home")
+        assert controller.request("GET", "/v1/sites/home").status == 404
+
+
+def test_route_test_names_the_route():
+    with both() as (_, controller):
+        controller.apply(RELAY + host_yaml("*.example.com", ("127.0.0.1", 9)))
+
+        def ask(**query):
+            return controller.get(path_of("v1", "routes", "test", **query))
+
+        found = ask(name="www.example.com")
+        assert found["match"] == "wildcard" and found["target"] == "127.0.0.1:9", found
+        assert found["port"] == port_of(controller) and found["site_state"] == "direct", found
+        assert ask(name="www.example.com", port=port_of(controller))["match"] == "wildcard"
+        assert ask(name="a.b.example.com")["match"] == "none"
+        assert ask(name="")["match"] == "none"
+        bad = controller.request("GET", path_of("v1", "routes", "test", name="a", port="0"))
+        assert bad.status == 400, bad
+        bad = controller.request("GET", path_of("v1", "routes", "test", name="a", **{"from": "x"}))
+        assert bad.status == 400, bad
+
+
+def test_probe_and_verify_look_at_the_target():
+    with both() as (relay, controller), tls_origin("home", "www.example.com") as origin:
+        controller.apply(RELAY + host_yaml("*.example.com", origin.address))
+        probed = controller.done("POST", path_of("v1", "hosts", "*.example.com", "probe"))
+        assert probed["result"] == "tls" and probed["took_ms"] < 1500, probed
+        seen = controller.get("/v1/hosts/www.example.com/verify")
+        assert seen["error"] == "" and seen["certificate"]["names"] == ["www.example.com"], seen
+        assert len(seen["certificate"]["fingerprint_sha256"]) == 95, seen
+        assert seen["relay"]["data_pid"] == relay.data_pid() and seen["site"] == "direct"
+        pattern = controller.request("GET", path_of("v1", "hosts", "*.example.com", "verify"))
+        assert pattern.status == 400 and "real name" in pattern.document["detail"], pattern
+        missing = controller.request("GET", "/v1/hosts/www.example.org/verify")
+        assert missing.status == 404, missing
+    with ControllerProcess() as controller, socket.create_server(("127.0.0.1", 0)) as silent:
+        put_host(controller, "a.example.com", "127.0.0.1:%d" % silent.getsockname()[1])
+        hung = controller.done("POST", "/v1/hosts/a.example.com/probe")
+        assert hung["result"] == "timeout" and hung["took_ms"] < 1500, hung
+
+
+def test_rollback_restores_the_whole_state():
+    with both() as (_, controller), tls_origin("home", "app.example.com") as origin:
+        controller.apply(RELAY + host_yaml("app.example.com", origin.address))
+        controller.done("DELETE", "/v1/hosts/app.example.com")
+        back = controller.done("POST", "/v1/rollback", {"revision": 1, "message": "oops"})
+        assert back["revision"] == 3 and back["undo"] == "adit rollback 2", back
+        assert tls_ask(port_of(controller), "app.example.com") == "home"
+        missing = controller.request("POST", "/v1/rollback", {"revision": 77})
+        assert missing.status == 404, missing
+        nothing = controller.done("POST", "/v1/rollback", {"revision": 0})
+        assert nothing["revision"] == 4 and controller.get("/v1/hosts")["items"] == []
+
+
+def test_owners_and_prune():
+    with both() as (_, controller):
+        two = host_yaml("a.example.com", ("127.0.0.1", 9)) + \
+            '  "b.example.com": {site: direct, target: "127.0.0.1:9"}\n'
+        assert controller.apply(two, owner="git").status == 200
+        put_host(controller, "c.example.com", "127.0.0.1:9")
+        stolen = controller.apply(host_yaml("a.example.com", ("127.0.0.1", 10)))
+        assert stolen.status == 409 and "--owner git" in str(stolen.document), stolen
+        unprunable = controller.apply(two, prune=True)
+        assert unprunable.status in (400, 409) and "--owner" in str(unprunable.document)
+        pruned = controller.apply(host_yaml("a.example.com", ("127.0.0.1", 9)), owner="git",
+                                  prune=True)
+        assert [(c["sign"], c["name"]) for c in pruned.document["changes"]] == [
+            ("-", "b.example.com")], pruned
+        names = [i["name"] for i in controller.get("/v1/hosts")["items"]]
+        assert names == ["a.example.com", "c.example.com"], names
+        assert controller.apply(two, owner="Not Valid").status == 400
+
+
+def test_preconditions():
+    with both() as (_, controller):
+        assert put_host(controller, "a.example.com", "127.0.0.1:9",
+                        {"If-Match": '"0"'}).document["revision"] == 1
+        stale = put_host(controller, "b.example.com", "127.0.0.1:9", {"If-Match": '"0"'})
+        assert stale.status == 412 and "1 now" in stale.document["detail"], stale
+        assert put_host(controller, "b.example.com", "127.0.0.1:9", {"If-Match": "*"}).status == 200
+        odd = put_host(controller, "b.example.com", "127.0.0.1:10", {"If-Match": "7"})
+        assert odd.status == 400, odd
+
+
+def test_wrong_http():
+    with ControllerProcess() as controller:
+        for path in ["/", "/v1", "/v2/status", "/v1/hosts/a/b/c", "/v1/hosts/"]:
+            answer = controller.request("GET", path)
+            assert answer.status == 404, (path, answer)
+            assert answer.headers["Content-Type"] == "application/problem+json"
+            assert answer.document["status"] == 404 and answer.document["code"] == "not_found"
+        wrong = controller.request("POST", "/v1/status", {})
+        assert wrong.status == 405 and wrong.headers["Allow"] == "GET", wrong
+        assert controller.request("DELETE", "/v1/apply").headers["Allow"] == "POST"
+        assert controller.request("PATCH", "/v1/hosts/x", {}).headers["Allow"] == "DELETE, GET, PUT"
+        assert controller.request("HEAD", "/v1/status").status == 200
+        assert controller.request("GET", "/v1/hosts/%zz").status == 400
+        for body in [b"", b"{", b"[1]", b"\xff\xfe", b'{"files": 3}', b'{"fils": []}', b"[" * 100_000,
+                     b'{"files": [], "prune": "yes"}', b'{"files": [{"path": "x"}]}',
+                     b'{"files": [], "message": "two\\nlines"}', b'{"a": 1e999}']:
+            answer = controller.raw("POST", "/v1/apply", body)
+            assert answer.status == 400 and answer.document["detail"], (body[:50], answer)
+        assert controller.status()["revision"] == 0
+
+
+def test_a_body_over_the_limit_is_refused_and_the_connection_survives():
+    with ControllerProcess() as controller:
+        large = controller.raw("POST", "/v1/apply", b"x" * (17 << 20))
+        assert large.status == 413, large
+        fits = controller.raw("POST", "/v1/apply", b" " * (16 << 20))
+        assert fits.status == 400 and "JSON" in fits.document["detail"], fits
+        memory = controller.proportional_bytes()
+        print(f"        PSS after two bodies of 16 MiB: {memory / 1e6:.1f} MB")
+        assert memory < (64 << 20) * SLOWNESS
+
+
+def test_readers_see_whole_states_while_writers_write():
+    with both() as (_, controller):
+        put_host(controller, "a0.example.com", "127.0.0.1:9")
+        results, failures = [], []
+
+        def write(number):
+            answer = put_host(controller, f"w{number}.example.com", "127.0.0.1:9")
+            results.append(answer.document["revision"])
+
+        def read():
+            for _ in range(20):
+                document = controller.get("/v1/hosts")
+                # One host with each revision: whoever sees another number sees a mixture.
+                if len(document["items"]) != document["revision"]:
+                    failures.append(document)
+
+        threads = [threading.Thread(target=write, args=(n,)) for n in range(12)]
+        threads += [threading.Thread(target=read) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(results) == list(range(2, 14)), results
+        assert not failures, failures[0]
+        assert len(controller.get("/v1/revisions")["items"]) == 13
+
+
+def test_who_made_a_revision_is_recorded():
+    with ControllerProcess() as controller:
+        put_host(controller, "a.example.com", "127.0.0.1:9", owner="git", message="by git")
+        item = controller.get("/v1/revisions")["items"][0]
+        assert item["uid"] == os.getuid() and item["owner"] == "git", item
+        assert item["message"] == "by git" and item["summary"] == "+host a.example.com", item
+
+
+cases.run(globals())

@@ -1,0 +1,187 @@
+"""A controller with a real tunnel: two homes in network namespaces behind the VPS, wireguard-go or
+the kernel's WireGuard, whatever the machine has for the controller. Runs in support/box.sh, which
+takes everything away that is made here."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+
+import cases
+from controller_process import ControllerProcess
+from relay_process import RelayProcess
+from traffic import certificate, tls_ask
+
+RELAY = 'relay: {addresses: ["127.0.0.1"], https_port: 0}\n'
+
+
+def run(*command, **arguments):
+    return subprocess.run(command, check=True, capture_output=True, text=True, **arguments).stdout
+
+
+def make_keys():
+    private = run("wg", "genkey").strip()
+    return private, run("wg", "pubkey", input=private).strip()
+
+
+class Home:
+    """A namespace with a WireGuard interface of its own and a TLS server in its LAN."""
+
+    def __init__(self, number):
+        self.number = number
+        self.name = f"home{number}"
+        self.interface = f"wgh{number}"
+        self.lan = f"10.3{number}.0"
+        self.private_key, self.public_key = make_keys()
+        self.server = None
+        run("ip", "netns", "add", self.name)
+        run("ip", "link", "add", f"out{number}", "type", "veth", "peer", "name", "wan", "netns",
+            self.name)
+        run("ip", "addr", "add", f"192.0.2.{number * 16 + 1}/28", "dev", f"out{number}")
+        run("ip", "link", "set", f"out{number}", "up")
+        self.ip("addr", "add", f"192.0.2.{number * 16 + 2}/28", "dev", "wan")
+        self.ip("link", "set", "wan", "up")
+        self.ip("link", "set", "lo", "up")
+        self.ip("addr", "add", f"{self.lan}.200/24", "dev", "lo")
+
+    def ip(self, *arguments):
+        run("ip", "-n", self.name, *arguments)
+
+    def inside(self, *command):
+        return run("ip", "netns", "exec", self.name, *command)
+
+    def connect(self, config):
+        """Brings the tunnel up with what `adit site config` printed, its key filled in."""
+        lines = config.splitlines()
+        peer = lines.index("[Peer]")
+        address = next(v for k, v in settings(lines[:peer]) if k == "Address").split(",")[0]
+        values = dict(settings(lines[peer:]))
+        self.inside("wireguard-go", self.interface)
+        run("wg", "set", self.interface, "private-key", "/dev/stdin", "peer", values["PublicKey"],
+            "endpoint", values["Endpoint"], "allowed-ips", values["AllowedIPs"],
+            "persistent-keepalive", values["PersistentKeepalive"], input=self.private_key)
+        self.ip("addr", "add", address.strip().split("/")[0] + "/20", "dev", self.interface)
+        self.ip("link", "set", self.interface, "up", "mtu", "1420")
+
+    def serve(self, *names):
+        """openssl's own TLS server in the LAN; it answers each line with its reverse."""
+        chain, key = certificate(*names)
+        self.server = subprocess.Popen(
+            ["ip", "netns", "exec", self.name, "openssl", "s_server", "-accept",
+             f"{self.lan}.200:443", "-cert", chain, "-key", key, "-rev", "-quiet"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def close(self):
+        if self.server:
+            self.server.terminate()
+            self.server.wait()
+
+
+def settings(lines):
+    for line in lines:
+        key, separator, value = line.partition("=")
+        if separator and not line.startswith("#"):
+            yield key.strip(), value.strip()
+
+
+@contextlib.contextmanager
+def vps(homes):
+    if not os.path.exists("/dev/net/tun"):
+        raise cases.Skip("there is no /dev/net/tun")
+    for program in ["wireguard-go", "wg", "ip"]:
+        if not shutil.which(program):
+            raise cases.Skip(f"there is no {program}")
+    with contextlib.ExitStack() as stack:
+        made = [stack.enter_context(contextlib.closing(Home(n + 1))) for n in range(homes)]
+        relay = stack.enter_context(RelayProcess())
+        controller = stack.enter_context(
+            ControllerProcess(relay.control_path, endpoint="192.0.2.17", listen_port=51820))
+        yield (relay, controller, *made)
+
+
+def site_of(controller, name):
+    return next(s for s in controller.status()["sites"] if s["name"] == name)
+
+
+def wg(controller, what):
+    interface = controller.status()["node"]["interface"]
+    lines = run("wg", "show", interface, what).splitlines()
+    return dict(line.split("\t", 1) for line in lines)
+
+
+def wait_up(controller, name):
+    controller.wait_until(f"{name} is up", lambda s: any(
+        site["name"] == name and site["state"] == "up" for site in s["sites"]), timeout=30)
+
+
+def test_a_home_comes_up_and_its_host_is_reached_through_the_tunnel():
+    with vps(homes=2) as (relay, controller, one, two):
+        controller.done("PUT", "/v1/sites/one", {"networks": ["10.31.0.0/24"],
+                                                 "target": "10.31.0.200:443"})
+        assert "adit0" not in run("ip", "-br", "link"), "no key, no interface"
+        config = controller.get("/v1/sites/one/config")["text"]
+        keyed = controller.done("PATCH", "/v1/sites/one", {"public_key": one.public_key})
+        assert all(s["state"] == "done" for s in keyed["steps"]), keyed
+        assert site_of(controller, "one")["state"] == "waiting"
+        status = controller.status()
+        assert status["node"]["implementation"] in ("kernel", "userspace"), status["node"]
+        assert "proto 173" in run("ip", "route", "show", "10.31.0.0/24")
+
+        one.connect(config)
+        start = time.monotonic()
+        wait_up(controller, "one")
+        print(f"        {status['node']['implementation']}: up {time.monotonic() - start:.1f} s "
+              "after the home came")
+        one.serve("app.example.com")
+        controller.apply(RELAY + "hosts:\n  app.example.com: {site: one}\n")
+        probed = controller.done("POST", "/v1/hosts/app.example.com/probe")
+        assert probed["result"] == "tls", probed
+        port = controller.status()["relay"]["listeners"][0]["bound_port"]
+        assert tls_ask(port, "app.example.com") == "?"
+        assert wg(controller, "persistent-keepalive")[one.public_key] == "25"
+        site = site_of(controller, "one")
+        assert site["endpoint"].startswith("192.0.2.18:") and site["received_bytes"] > 0, site
+
+        # Another home and a change of it: the first one's session goes on.
+        shaken = wg(controller, "latest-handshakes")[one.public_key]
+        controller.done("PUT", "/v1/sites/two", {"networks": ["10.32.0.0/24"],
+                                                 "public_key": two.public_key})
+        changed = controller.done("PATCH", "/v1/sites/two", {"networks": ["10.32.0.0/25"],
+                                                             "keepalive": "10s"})
+        assert all(s["state"] == "done" for s in changed["steps"]), changed
+        assert not any(one.public_key[:6] in s["what"] for s in changed["steps"]), changed
+        assert wg(controller, "persistent-keepalive")[two.public_key] == "10"
+        assert "10.32.0.0/25" in wg(controller, "allowed-ips")[two.public_key]
+        gone = controller.done("DELETE", "/v1/sites/two")
+        assert all(s["state"] == "done" for s in gone["steps"]), gone
+        assert wg(controller, "latest-handshakes") == {one.public_key: shaken}
+        assert tls_ask(port, "app.example.com") == "?"
+
+        # The same state again: nothing is done.
+        again = controller.done("POST", "/v1/rollback",
+                                {"revision": controller.status()["revision"]})
+        assert again["steps"] == [], again
+
+        # Somebody removes the peer: it is put back, once.
+        run("wg", "set", "adit0", "peer", one.public_key, "remove")
+        controller.wait_for("repaired:", timeout=30)
+        assert one.public_key in wg(controller, "allowed-ips")
+        wait_up(controller, "one")
+        assert tls_ask(port, "app.example.com") == "?"
+
+        # The controller dies; the tunnel does not, and the next one finds it as it should be.
+        controller.process.kill()
+        controller.process.wait()
+        assert tls_ask(port, "app.example.com") == "?"
+        with ControllerProcess(relay.control_path, folder=controller.folder, endpoint="192.0.2.17",
+                               listen_port=51820) as next_one:
+            wait_up(next_one, "one")
+            assert not any("repaired" in line for line in next_one.lines), next_one.lines
+            assert tls_ask(port, "app.example.com") == "?"
+            next_one.done("DELETE", "/v1/hosts/app.example.com")
+            next_one.done("DELETE", "/v1/sites/one")
+            assert "adit0" not in run("ip", "-br", "link"), "the last key takes the interface away"
+
+
+cases.run(globals())

@@ -1,0 +1,161 @@
+#include "controller/api/views.hpp"
+
+#include "common/control/codec.hpp"
+#include "controller/api/route_question.hpp"
+#include "controller/config/ownership.hpp"
+#include "tests/support/catch.hpp"
+
+namespace adit::api {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t kNow = 1'700'000'000;
+
+const std::string kYaml = R"(
+relay: {https_port: 0}
+sites:
+  home: {public_key: AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=, networks: [10.30.0.0/24], target: 10.30.0.200:443}
+  later: {target: 10.98.0.11:443, address: 10.98.0.11}
+hosts:
+  app.example.com: {site: home}
+  "*.example.com": {site: direct, target: 192.0.2.1:443}
+  b.example.com: {site: later}
+)";
+
+/// A snapshot of kYaml, live in a relay that listens on port 40443.
+apply::Snapshot snapshot() {
+  auto node = std::make_shared<apply::NodeContext>();
+  node->config.endpoint = "vps.example.com";
+  node->identity.pool = {IpPrefix::parse("10.98.0.0/20").value(),
+                         IpPrefix::parse("fd00:db8:ad17::/64").value()};
+  auto state = std::make_shared<apply::State>();
+  state->revision = 7;
+  state->resources =
+      config::apply_files({{"a.yaml", kYaml}}, {}, {}, {node->identity.pool, {}, std::nullopt})
+          .value();
+  state->desired = plan::build_desired(state->resources, node->identity, 7);
+  state->table_digest = control::digest(state->desired.table);
+  auto relay = std::make_shared<control::Stats>();
+  relay->table_digest = state->table_digest;
+  relay->revision = 7;
+  relay->listeners.push_back({{IpAddress::parse("::").value(), 0}, 40443, ""});
+  relay->routes.push_back({"host/app.example.com", 2, 30, 400, 5000});
+  return {node, state, relay, "", std::nullopt, "", std::nullopt, {}};
+}
+
+/// `home` is a peer whose latest handshake was `age` seconds ago.
+void add_peer(apply::Snapshot& snapshot, std::int64_t age) {
+  wireguard::Peer peer;
+  peer.public_key = *snapshot.state->resources.sites.at("home").public_key;
+  peer.endpoint = Endpoint::parse("198.51.100.7:1234").value();
+  peer.latest_handshake = kNow - age;
+  peer.received_bytes = 11;
+  auto& interface = snapshot.interface.emplace();
+  interface.device.listen_port = 51820;
+  interface.device.peers = {peer};
+  snapshot.implementation = wireguard::Implementation::Userspace;
+}
+
+std::string state_of(const json& items, const std::string& name) {
+  for (const auto& item : items) {
+    if (item["name"] == name) return item["state"];
+  }
+  return "(none)";
+}
+
+}  // namespace
+
+TEST_CASE("views: the states of sites and hosts follow the handshake", "[controller]") {
+  apply::Snapshot it = snapshot();
+  const auto [age, site, host] =
+      GENERATE(table<int, std::string, std::string>({{-1, "waiting", "site-down"},
+                                                     {5, "up", "ok"},
+                                                     {179, "up", "ok"},
+                                                     {180, "down", "site-down"}}));
+  CAPTURE(age);
+  if (age >= 0) add_peer(it, age);
+  const json status = status_json(LiveView(it, kNow));
+  CHECK(state_of(status["sites"], "home") == site);
+  CHECK(state_of(status["hosts"], "app.example.com") == host);
+  CHECK(state_of(status["sites"], "later") == "pending-key");
+  CHECK(state_of(status["hosts"], "b.example.com") == "pending-key");
+  CHECK(state_of(status["sites"], "direct") == "direct");
+  CHECK(state_of(status["hosts"], "*.example.com") == "ok");
+  CHECK(status["sites"][0]["handshake_age_s"] == (age >= 0 ? json(age) : json(nullptr)));
+}
+
+TEST_CASE("views: a host is not live where the relay is away or has another table",
+          "[controller]") {
+  apply::Snapshot it = snapshot();
+  CHECK(LiveView(it, kNow).host_state("direct", 0) == "ok");
+  CHECK(LiveView(it, kNow).host_state("direct", 8443) == "not-live");  // nobody listens there
+  auto other = std::make_shared<control::Stats>(*it.relay);
+  other->table_digest = 1;
+  it.relay = other;
+  CHECK(LiveView(it, kNow).host_state("direct", 0) == "not-live");
+  it.relay = nullptr;
+  it.relay_problem = "relay: no socket";
+  const json status = status_json(LiveView(it, kNow));
+  CHECK(state_of(status["hosts"], "*.example.com") == "not-live");
+  CHECK(status["relay"]["connected"] == false);
+  CHECK(status["relay"]["problem"] == "relay: no socket");
+}
+
+TEST_CASE("views: status is ok only when nothing is wrong", "[controller]") {
+  apply::Snapshot it = snapshot();
+  add_peer(it, 5);
+  json status = status_json(LiveView(it, kNow));
+  CHECK(status["status"] == "degraded");  // `later` has no key
+  REQUIRE(status["problems"].size() == 1);
+  CHECK(status["problems"][0]["fix"] == "adit site set-key later KEY");
+  auto state = std::make_shared<apply::State>(*it.state);
+  state->resources.hosts.erase("b.example.com");
+  state->resources.sites.erase("later");
+  it.state = state;
+  CHECK(status_json(LiveView(it, kNow))["status"] == "ok");
+  it.open_steps.push_back({'+', "add_peer", "peer", apply::StepState::Failing, "EPERM", "fix"});
+  status = status_json(LiveView(it, kNow));
+  CHECK(status["status"] == "degraded");
+  CHECK(status["steps"][0] == json({{"sign", "+"},
+                                    {"kind", "add_peer"},
+                                    {"what", "peer"},
+                                    {"state", "failing"},
+                                    {"error", "EPERM"},
+                                    {"fix", "fix"}}));
+}
+
+TEST_CASE("views: counters, ports and targets", "[controller]") {
+  apply::Snapshot it = snapshot();
+  add_peer(it, 5);
+  const LiveView view(it, kNow);
+  const auto& hosts = it.state->resources.hosts;
+  const json host = host_item(view, "app.example.com", hosts.at("app.example.com"));
+  CHECK(host["target"] == "10.30.0.200:443");  // its site's
+  CHECK(host["port"] == 40443);                // the kernel's choice
+  CHECK(host["connections"] == 30);
+  CHECK(host["bytes_to_client"] == 5000);
+  const json site = site_item(view, "home", it.state->resources.sites.at("home"));
+  CHECK(site["hosts"] == 1);
+  CHECK(site["endpoint"] == "198.51.100.7:1234");
+  CHECK(site["received_bytes"] == 11);
+  const json node = status_json(view)["node"];
+  CHECK(node["implementation"] == "userspace");
+  CHECK(node["endpoint"] == "vps.example.com:51820");
+  CHECK(node["addresses"] == json::array({"10.98.0.1", "fd00:db8:ad17::1"}));
+}
+
+TEST_CASE("views: a question about a route takes the port that clients see", "[controller]") {
+  const apply::Snapshot it = snapshot();
+  const LiveView view(it, kNow);
+  const auto by_default = ask_route(view, "App.example.com", std::nullopt);
+  CHECK(by_default.port == 40443);
+  CHECK(by_default.route.match == plan::Match::Exact);
+  CHECK(ask_route(view, "www.example.com", 40443).route.match == plan::Match::Wildcard);
+  CHECK(ask_route(view, "www.example.com", 444).route.match == plan::Match::None);
+  CHECK(parse_port("443") == 443);
+  for (const char* text : {"", "0", "65536", "-1", "4x"}) CHECK_FALSE(parse_port(text));
+}
+
+}  // namespace adit::api
