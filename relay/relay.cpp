@@ -139,6 +139,7 @@ class Relay {
 Result<void> prepare(const Options& options) {
   // The supervisor ends first only when it was killed: then so are we.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::prctl(PR_SET_NAME, "adit-relay");  // executed as /proc/self/exe, it would be called "exe"
   // splice(2) has no MSG_NOSIGNAL; a terminal's signals are the supervisor's business.
   for (const int number : {SIGPIPE, SIGINT, SIGHUP}) std::signal(number, SIG_IGN);
   ::setenv("UV_USE_IO_URING", "0", 1);  // NOLINT(concurrency-mt-unsafe): no thread yet
