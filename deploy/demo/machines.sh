@@ -69,14 +69,16 @@ prepare_userspace_wireguard() {
   install -d -o adit-controller -g adit -m 755 /run/wireguard
   [ -c /dev/net/tun ] || return 0
   mknod "$demo/tun" c 10 200
-  chown root:adit-controller "$demo/tun"
-  chmod 660 "$demo/tun"
+  chown adit-controller: "$demo/tun"
+  chmod 600 "$demo/tun"
   mount --bind "$demo/tun" /dev/net/tun
 }
 
+# Its group is that of the people who may use the command line, which its socket gets; a member of
+# adit-relay, it may connect to the relay's socket.
 start_controller() {
   prepare_userspace_wireguard
-  daemon controller vps setpriv --reuid adit-controller --regid adit-controller --groups adit \
+  daemon controller vps setpriv --reuid adit-controller --regid adit --groups adit-relay \
     --bounding-set -all,+net_admin --inh-caps -all,+net_admin --ambient-caps +net_admin \
     adit-controller
   wait_for 10 "adit-controller: ready" said "adit-controller: ready" controller
@@ -121,11 +123,12 @@ sys.exit(not any(s["name"] == "home" and s["state"] == "up" for s in json.load(s
 
 add_host() { on vps adit host add app.example.test --site home; }
 
-fetch() { quietly client curl -sS --max-time 10 --cacert "$demo/home-ca.pem" https://app.example.test/; }
-
 visit() {
+  local page
   on client curl -sS --max-time 10 --cacert "$demo/home-ca.pem" https://app.example.test/
   echo "  now 4 s of silence, longer than the carrier remembers; the keepalive holds the way open:"
   sleep 4
-  on client curl -sS --max-time 10 --cacert "$demo/home-ca.pem" https://app.example.test/ | grep -F "$marker"
+  on client curl -sS --max-time 10 --cacert "$demo/home-ca.pem" --output "$demo/page" https://app.example.test/
+  page=$(<"$demo/page")
+  check "the page came again: $page" [ "$page" = "hello from home ($marker)" ]
 }
