@@ -34,10 +34,6 @@ CloseReason reason_of_failed_dial(int error) {
   }
 }
 
-bool is_silence(int error) {
-  return error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
-}
-
 }  // namespace
 
 Connection::Connection(Worker& worker, std::uint64_t id, UniqueFd fd, const Endpoint& client,
@@ -243,89 +239,6 @@ void Connection::enter_relaying() {
   client_.has_hung_up = false;
   last_activity_ = worker_->now();
   worker_->arm(*this, last_activity_ + silence_allowed());
-}
-
-// --- Relaying
-
-Milliseconds Connection::silence_allowed() const {
-  const bool is_half_closed = to_target_.is_finished() || to_client_.is_finished();
-  return is_half_closed ? worker_->timeouts().half_closed : worker_->timeouts().idle;
-}
-
-Connection::Next Connection::relay(Peer peer, int status, int events) {
-  if (status < 0) return on_broken(peer, 0);
-  Side& side = peer == Peer::Client ? client_ : target_;
-  const Peer other = peer == Peer::Client ? Peer::Target : Peer::Client;
-  if ((events & UV_DISCONNECT) != 0) side.has_hung_up = true;
-  if ((events & UV_WRITABLE) != 0 && pump_to(peer) == Next::Finished) return Next::Finished;
-  if ((events & UV_READABLE) != 0 && pump_to(other) == Next::Finished) return Next::Finished;
-  return Next::Continue;
-}
-
-Connection::Next Connection::pump_to(Peer sink) {
-  const Peer source = sink == Peer::Client ? Peer::Target : Peer::Client;
-  Pump& pump = sink == Peer::Client ? to_client_ : to_target_;
-  if (pump.is_finished()) return Next::Continue;
-  const int source_fd = (source == Peer::Client ? client_ : target_).fd.get();
-  const int sink_fd = (sink == Peer::Client ? client_ : target_).fd.get();
-  const PumpStatus status = pump.run(source_fd, sink_fd, worker_->tools());
-  count_moved();
-  switch (status) {
-    case PumpStatus::SourceFailed:
-      return on_broken(source, pump.error());
-    case PumpStatus::SinkFailed:
-      return on_broken(sink, pump.error());
-    case PumpStatus::Finished:
-      if (to_client_.is_finished() && to_target_.is_finished()) {
-        return finish(CloseReason::Finished);
-      }
-      worker_->arm(*this, worker_->now() + silence_allowed());
-      return Next::Continue;
-    case PumpStatus::SourceEmpty:
-    case PumpStatus::SinkFull:
-    case PumpStatus::Turn:
-      break;
-  }
-  return Next::Continue;
-}
-
-void Connection::count_moved() {
-  const std::uint64_t up = to_target_.take_moved();
-  const std::uint64_t down = to_client_.take_moved();
-  const std::uint64_t spliced = to_target_.take_spliced() + to_client_.take_spliced();
-  if (up + down == 0) return;
-  last_activity_ = worker_->now();
-  bytes_to_target_ += up;
-  bytes_to_client_ += down;
-  spliced_bytes_ += spliced;
-  Counters& counters = worker_->own_counters();
-  counters.bytes_to_target.add(up);
-  counters.bytes_to_client.add(down);
-  counters.spliced_bytes.add(spliced);
-  if (up != 0) route_->state->bytes_to_target.fetch_add(up, std::memory_order_relaxed);
-  if (down != 0) route_->state->bytes_to_client.fetch_add(down, std::memory_order_relaxed);
-}
-
-/// `peer` is gone without a FIN: passes on what it had sent before, then its reset.
-Connection::Next Connection::on_broken(Peer peer, int error) {
-  if (state_ == State::Relaying) {
-    Pump& pump = peer == Peer::Client ? to_target_ : to_client_;
-    const Side& source = peer == Peer::Client ? client_ : target_;
-    const Side& sink = peer == Peer::Client ? target_ : client_;
-    pump.expect_reset();
-    if (!pump.is_finished()) {
-      const PumpStatus status = pump.run(source.fd.get(), sink.fd.get(), worker_->tools());
-      if (error == 0 && status == PumpStatus::SourceFailed) error = pump.error();
-      count_moved();
-    }
-    if (error == 0) error = take_socket_error(source.fd.get());
-  }
-  reset_on_close(client_.fd.get());
-  reset_on_close(target_.fd.get());
-  if (peer == Peer::Client) {
-    return finish(is_silence(error) ? CloseReason::ClientUnresponsive : CloseReason::ClientReset);
-  }
-  return finish(is_silence(error) ? CloseReason::TargetUnresponsive : CloseReason::TargetReset);
 }
 
 // --- Refusing, Closed

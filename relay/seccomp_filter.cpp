@@ -105,21 +105,30 @@ int add_all(void* filter, std::uint32_t action, std::initializer_list<int> calls
   return 0;
 }
 
+/// A condition on one argument (libseccomp's own macros are C).
+scmp_arg_cmp is_equal(unsigned argument, scmp_datum_t value) {
+  return {argument, SCMP_CMP_EQ, value, 0};
+}
+
+scmp_arg_cmp has_bits(unsigned argument, scmp_datum_t mask, scmp_datum_t value) {
+  return {argument, SCMP_CMP_MASKED_EQ, mask, value};
+}
+
 /// Threads but no processes, TCP sockets but no raw or netlink ones, no other process's limits.
 int add_conditional(void* filter) {
+  constexpr scmp_datum_t kTypeMask = 0xf;  // without SOCK_NONBLOCK and SOCK_CLOEXEC
+  constexpr scmp_datum_t kSetThreadName = 15;
   const auto allow = [filter](int call, std::initializer_list<scmp_arg_cmp> conditions) {
     return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call,
                                   static_cast<unsigned>(conditions.size()), conditions.begin());
   };
   const std::initializer_list<int> results = {
-      allow(SCMP_SYS(clone), {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)}),
+      allow(SCMP_SYS(clone), {has_bits(0, CLONE_THREAD, CLONE_THREAD)}),
       seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0),
-      allow(SCMP_SYS(socket),
-            {SCMP_A0(SCMP_CMP_EQ, AF_INET), SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM)}),
-      allow(SCMP_SYS(socket),
-            {SCMP_A0(SCMP_CMP_EQ, AF_INET6), SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM)}),
-      allow(SCMP_SYS(prlimit64), {SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0)}),
-      allow(SCMP_SYS(prctl), {SCMP_A0(SCMP_CMP_EQ, 15)}),  // PR_SET_NAME of a thread
+      allow(SCMP_SYS(socket), {is_equal(0, AF_INET), has_bits(1, kTypeMask, SOCK_STREAM)}),
+      allow(SCMP_SYS(socket), {is_equal(0, AF_INET6), has_bits(1, kTypeMask, SOCK_STREAM)}),
+      allow(SCMP_SYS(prlimit64), {is_equal(0, 0), is_equal(2, 0)}),
+      allow(SCMP_SYS(prctl), {is_equal(0, kSetThreadName)}),
   };
   for (const int result : results) {
     if (result != 0) return result;

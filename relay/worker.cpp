@@ -158,10 +158,10 @@ void Worker::take(UniqueFd fd, const Endpoint& client, std::uint16_t port) {
 }
 
 void Worker::refuse(UniqueFd fd, const Endpoint& client, CloseReason reason) {
-  reset_on_close(fd.get());
-  fd.reset();
   counters_.closed[static_cast<std::size_t>(reason)].add(1);
   counters_.ended.add(1);
+  reset_on_close(fd.get());
+  fd.reset();
   if (!may_log_refusal()) return;
   log::info("relay: connection refused client={} reason={}", client, to_string(reason));
 }

@@ -125,6 +125,8 @@ class RelayProcess:
         self.process.stderr.close()
         if self.owns_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
+        for sign in ("Sanitizer", "runtime error:", "Assertion"):
+            assert not any(sign in line for line in self.lines), "\n".join(self.lines)
 
     def __enter__(self):
         return self
