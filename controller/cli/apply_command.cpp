@@ -7,6 +7,7 @@
 #include "controller/cli/change.hpp"
 #include "controller/cli/command.hpp"
 #include "controller/cli/file_set.hpp"
+#include "controller/cli/words.hpp"
 
 namespace adit::cli {
 
@@ -72,11 +73,11 @@ Action declare_apply(CLI::App& app) {
   add_file_options(app, *options);
   app.add_flag("--dry-run", options->is_dry_run, "Check and show everything, change nothing");
   app.add_option("--message", options->message, "A line for the history")->type_name("TEXT");
-  app.add_option("--wait", options->wait,
-                 "Until when: accepted = recorded, and every step tried once")
-      ->type_name("accepted|")
-      ->check(CLI::IsMember({"accepted"}).description(""))
-      ->capture_default_str();
+  app.add_option(
+         "--wait", options->wait,
+         "How long: accepted (the default) = until it is recorded and every step was tried once")
+      ->type_name("accepted")
+      ->check(one_of({"accepted"}));
   return [options](Session& session) { return run_apply(session, *options); };
 }
 

@@ -62,6 +62,9 @@ void add_command(Parser& parser, const Command& command) {
   Invocation invocation;
   invocation.command = &command;
   invocation.action = command.declare(*app);
+  for (CLI::Option* option : app->get_options()) {
+    if (option->get_positional()) option->type_name("");  // its name says it already
+  }
   parser.leaves.emplace_back(app, std::move(invocation));
 }
 
@@ -143,8 +146,12 @@ std::string leftover_fault(CLI::App& root) {
   return rest.empty() ? std::string() : fault_of(rest.front());
 }
 
+/// CLI11's sentences begin with a capital; ours go on behind "adit: ". Names such as KEY stay.
 std::string first_lower(std::string text) {
-  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z') text[0] = static_cast<char>(text[0] + 32);
+  const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+  if (text.size() > 1 && is_upper(text[0]) && !is_upper(text[1])) {
+    text[0] = static_cast<char>(text[0] - 'A' + 'a');
+  }
   return text;
 }
 
@@ -187,9 +194,16 @@ std::string format_fault(const Command& command, Format format) {
   return {};
 }
 
+/// "auto|always|never" names the only values; "NAME" and "FILE|DIR|-" say what they are.
+bool is_list_of_words(const std::string& type) {
+  return !type.empty() &&
+         std::none_of(type.begin(), type.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
 /// Help for whatever was picked.
 std::string help_text(CLI::App& app) {
-  return deepest(app)->help();
+  const CLI::App* at = deepest(app);
+  return at->help(at == &app ? std::string() : full_name(at->get_parent()));
 }
 
 UsageError usage_error(Parser& parser, std::string what) {
@@ -211,16 +225,17 @@ Arguments picked(Parser& parser) {
                                          fmt::join(child_names(*at), ", ")));
 }
 
-/// The form that errors should have, even where the line as a whole cannot be parsed.
-Format format_in(const std::vector<std::string>& words) {
-  Format found = Format::Table;
+/// The form that errors should have, even where the line as a whole cannot be parsed; empty if no
+/// valid one was asked for.
+std::string format_in(const std::vector<std::string>& words) {
+  std::string found;
   for (std::size_t i = 0; i < words.size(); ++i) {
     std::string value;
     if (words[i] == "-o" || words[i] == "--output")
       value = i + 1 < words.size() ? words[i + 1] : "";
     if (words[i].starts_with("--output=")) value = words[i].substr(9);
     if (words[i].starts_with("-o") && words[i].size() > 2) value = words[i].substr(2);
-    if (const auto known = kFormats.find(value); known != kFormats.end()) found = known->second;
+    if (kFormats.contains(value)) found = value;
   }
   return found;
 }
@@ -242,7 +257,9 @@ Arguments parse_arguments(const std::vector<std::string>& words,
   } catch (const CLI::ParseError& error) {
     refused = first_lower(error.what());
   }
-  if (!refused.empty()) parser.options.format = format_in(words);
+  if (const auto format = format_in(words); !refused.empty() && !format.empty()) {
+    parser.format = format;
+  }
   // In the order of what helps most: an unknown word explains most of what else is missing.
   std::string fault = read_choices(parser);
   if (auto leftover = leftover_fault(parser.app); !leftover.empty()) fault = std::move(leftover);
@@ -265,9 +282,7 @@ std::vector<CommandNode> command_nodes() {
       const std::string type = option->get_type_name();
       shown.takes_value = option->get_items_expected_max() > 0;
       shown.is_file = type.find("FILE") != std::string::npos || type == "PATH";
-      if (!shown.is_file && type.find('|') != std::string::npos) {
-        shown.choices = CLI::detail::split(type, '|');
-      }
+      if (is_list_of_words(type)) shown.choices = CLI::detail::split(type, '|');
       node.options.push_back(std::move(shown));
     }
     nodes.push_back(std::move(node));

@@ -7,14 +7,14 @@
 #include "common/version.hpp"
 #include "controller/cli/command.hpp"
 #include "controller/cli/completion.hpp"
+#include "controller/cli/words.hpp"
 
 namespace adit::cli {
 
 Action declare_completion(CLI::App& app) {
   auto shell = std::make_shared<std::string>();
-  app.add_option("shell", *shell, "Which shell")
-      ->type_name("bash|zsh|fish")
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}).description(""))
+  app.add_option("SHELL", *shell, "Which shell")
+      ->check(one_of({"bash", "zsh", "fish"}))
       ->required();
   return [shell](Session& session) -> Attempt<Exit> {
     session.out.text(completion_script(*shell, command_nodes()));

@@ -47,9 +47,9 @@ Cell cell_of(const Json& item, const Field& field) {
   const Json& value = member(item, field.key);
   switch (field.form) {
     case Form::Bytes:
-      return {value.is_number_unsigned() ? bytes_text(value.get<std::uint64_t>()) : ""};
+      return {value.is_number() ? bytes_text(number_at(item, field.key)) : ""};
     case Form::Age:
-      return {value.is_number_unsigned() ? age_text(value.get<std::uint64_t>()) + " ago" : ""};
+      return {value.is_number() ? age_text(number_at(item, field.key)) + " ago" : ""};
     case Form::List:
       return {joined(array_at(item, field.key))};
     case Form::State: {
@@ -104,7 +104,7 @@ Attempt<Exit> run_get(Session& session, const Kind& kind, const std::string& nam
 
 Action declare_get(CLI::App& app, Kind kind) {
   auto name = std::make_shared<std::string>();
-  app.add_option("name", *name, "Only this one")->type_name("NAME");
+  app.add_option("NAME", *name, "Only this one");
   return [kind = std::move(kind), name](Session& session) { return run_get(session, kind, *name); };
 }
 

@@ -57,6 +57,17 @@ Attempt<Exit> list_revisions(Session& session, const std::string& wanted) {
   return Exit::Done;
 }
 
+CLI::Validator a_number() {
+  return CLI::Validator(
+      [](const std::string& typed) -> std::string {
+        const bool is_number = !typed.empty() && typed.size() < 19 &&
+                               typed.find_first_not_of("0123456789") == std::string::npos;
+        return is_number ? std::string()
+                         : "it is the number of a revision; `adit history` lists them";
+      },
+      "");
+}
+
 struct RollbackOptions {
   std::uint64_t revision = 0;
   std::string message;
@@ -70,7 +81,7 @@ Action declare_history(CLI::App& /*app*/) {
 
 Action declare_get_revisions(CLI::App& app) {
   auto revision = std::make_shared<std::string>();
-  app.add_option("revision", *revision, "Only this one")->type_name("REVISION");
+  app.add_option("REVISION", *revision, "Only this one");
   return [revision](Session& session) { return list_revisions(session, *revision); };
 }
 
@@ -78,6 +89,7 @@ Action declare_rollback(CLI::App& app) {
   auto options = std::make_shared<RollbackOptions>();
   app.add_option("revision", options->revision,
                  "A revision of `adit history`; sites keep their public keys")
+      ->check(a_number())
       ->type_name("REVISION")
       ->required();
   app.add_option("--message", options->message, "A line for the history")->type_name("TEXT");

@@ -31,9 +31,8 @@ std::string host_path(const HostOptions& options) {
 }
 
 void add_common(CLI::App& app, HostOptions& options) {
-  app.add_option("name", options.name,
+  app.add_option("NAME", options.name,
                  "The name, or \"*.example.com\" for every name one label below")
-      ->type_name("NAME")
       ->required();
   app.add_option("--owner", options.owner, "Whose it is (default cli)")->type_name("NAME");
   app.add_option("--message", options.message, "A line for the history")->type_name("TEXT");

@@ -26,9 +26,12 @@ inline std::string text_at(const Json& document, const char* key) {
   return value.is_number() || value.is_boolean() ? value.dump() : std::string();
 }
 
+/// A whole number from 0 on; 0 for everything else.
 inline std::uint64_t number_at(const Json& document, const char* key) {
   const Json& value = member(document, key);
-  return value.is_number_unsigned() ? value.get<std::uint64_t>() : 0;
+  if (value.is_number_unsigned()) return value.get<std::uint64_t>();
+  return value.is_number_integer() && value.get<std::int64_t>() > 0 ? value.get<std::uint64_t>()
+                                                                    : 0;
 }
 
 /// The array, or an empty one.

@@ -7,7 +7,7 @@
 #include "controller/cli/run.hpp"
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // `adit get hosts | head -1` ends by a failed write, not a signal
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a failed write, not a death
   return adit::cli::run(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc), std::cout,
                         std::cerr);
 }

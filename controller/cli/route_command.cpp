@@ -60,9 +60,8 @@ Attempt<Exit> run_test(Session& session, const RouteOptions& options) {
 
 Action declare_route_test(CLI::App& app) {
   auto options = std::make_shared<RouteOptions>();
-  app.add_option("name", options->name,
+  app.add_option("NAME[:PORT]", options->name,
                  "The server name a client would send, and the port it would use")
-      ->type_name("NAME[:PORT]")
       ->required();
   app.add_option("--from", options->from, "The client's address")->type_name("IP");
   app.add_option("--alpn", options->alpn, "The protocol it would offer, e.g. acme-tls/1")

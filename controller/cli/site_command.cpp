@@ -8,6 +8,7 @@
 #include "controller/cli/command.hpp"
 #include "controller/cli/text.hpp"
 #include "controller/cli/url.hpp"
+#include "controller/cli/words.hpp"
 
 namespace adit::cli {
 
@@ -79,8 +80,7 @@ Attempt<Exit> run_config(Session& session, const SiteOptions& options) {
 
 Action declare_site_add(CLI::App& app) {
   auto options = std::make_shared<SiteOptions>();
-  app.add_option("name", options->name, "What to call the home: letters, digits and '-'")
-      ->type_name("NAME")
+  app.add_option("NAME", options->name, "What to call the home: letters, digits and '-'")
       ->required();
   app.add_option("--network", options->networks, "A network behind its gateway; may be repeated")
       ->type_name("CIDR")
@@ -101,7 +101,7 @@ Action declare_site_add(CLI::App& app) {
 
 Action declare_site_remove(CLI::App& app) {
   auto options = std::make_shared<SiteOptions>();
-  app.add_option("name", options->name, "The site")->type_name("NAME")->required();
+  app.add_option("NAME", options->name, "The site")->required();
   add_common(app, *options);
   return [options](Session& session) {
     return run_change(session, {.method = "DELETE", .path = site_path(*options)});
@@ -110,10 +110,9 @@ Action declare_site_remove(CLI::App& app) {
 
 Action declare_site_set_key(CLI::App& app) {
   auto options = std::make_shared<SiteOptions>();
-  app.add_option("name", options->name, "The site")->type_name("NAME")->required();
-  app.add_option("key", options->public_key,
+  app.add_option("NAME", options->name, "The site")->required();
+  app.add_option("KEY", options->public_key,
                  "Its WireGuard public key (`wg show adit0 public-key` there)")
-      ->type_name("KEY")
       ->required();
   add_common(app, *options);
   return [options](Session& session) {
@@ -125,11 +124,10 @@ Action declare_site_set_key(CLI::App& app) {
 
 Action declare_site_config(CLI::App& app) {
   auto options = std::make_shared<SiteOptions>();
-  app.add_option("name", options->name, "The site")->type_name("NAME")->required();
-  app.add_option("--format", options->format, "For which system")
-      ->type_name("wg-quick|")
-      ->check(CLI::IsMember({"wg-quick"}).description(""))
-      ->capture_default_str();
+  app.add_option("NAME", options->name, "The site")->required();
+  app.add_option("--format", options->format, "For which system; wg-quick is the default")
+      ->type_name("wg-quick")
+      ->check(one_of({"wg-quick"}));
   return [options](Session& session) { return run_config(session, *options); };
 }
 

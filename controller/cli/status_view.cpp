@@ -81,11 +81,10 @@ std::string sites_table(const Json& sites, const Terminal& terminal) {
                {"HOSTS", true}});
   for (const Json& site : sites) {
     const std::string state = text_at(site, "state");
-    const Json& age = member(site, "handshake_age_s");
-    const bool has_age = age.is_number_unsigned();
+    const bool has_age = member(site, "handshake_age_s").is_number();
     table.add({{text_at(site, "name")},
                {state, style_of(state)},
-               {has_age ? age_text(age.get<std::uint64_t>()) + " ago" : ""},
+               {has_age ? age_text(number_at(site, "handshake_age_s")) + " ago" : ""},
                {text_at(site, "endpoint")},
                {text_at(site, "address")},
                {bytes_text(number_at(site, "received_bytes"))},

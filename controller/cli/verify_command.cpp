@@ -113,13 +113,11 @@ SeenCertificate home_view(const Json& answer) {
           text_at(answer, "error")};
 }
 
-/// The counters of `route` in a status document.
-std::optional<Relayed> counters_of(const Json& status, const std::string& route) {
-  for (const Json& host : array_at(status, "hosts")) {
-    if (text_at(host, "name") != route) continue;
-    return Relayed{number_at(host, "bytes_to_target"), number_at(host, "bytes_to_client")};
-  }
-  return std::nullopt;
+/// The counters of the route `route`; nothing if the controller has no such route.
+std::optional<Relayed> counters_of(ApiClient& api, const std::string& route) {
+  const auto item = api.get(with_segment("/v1/routes", route));
+  if (!item || !item->contains("bytes_to_target")) return std::nullopt;
+  return Relayed{number_at(*item, "bytes_to_target"), number_at(*item, "bytes_to_client")};
 }
 
 /// What was relayed since `before`. The controller asks the relay once a second, so this looks
@@ -128,15 +126,13 @@ std::optional<Relayed> relayed_since(ApiClient& api, const std::string& route,
                                      const std::optional<Relayed>& before) {
   if (!before) return std::nullopt;
   const TimePoint deadline = SteadyClock::now() + kCounterPatience;
-  Relayed since;
   while (true) {
-    const auto status = api.get("/v1/status");
-    const auto now = status ? counters_of(*status, route) : std::nullopt;
+    const auto now = counters_of(api, route);
     if (!now) return std::nullopt;
-    since = {now->to_target - std::min(now->to_target, before->to_target),
-             now->to_client - std::min(now->to_client, before->to_client)};
-    if ((since.to_target != 0 && since.to_client != 0) || SteadyClock::now() >= deadline)
-      return since;
+    const Relayed since{now->to_target - std::min(now->to_target, before->to_target),
+                        now->to_client - std::min(now->to_client, before->to_client)};
+    const bool has_both = since.to_target != 0 && since.to_client != 0;
+    if (has_both || SteadyClock::now() >= deadline) return since;
     std::this_thread::sleep_for(kCounterInterval);
   }
 }
@@ -179,7 +175,7 @@ Attempt<Proof> prove(ApiClient& api, const VerifyOptions& options) {
   proof.host = options.host;
   proof.home = home_view(start->home);
   const std::string route = text_at(start->route, "route");
-  const auto before = counters_of(start->status, route);
+  const auto before = counters_of(api, route);
   const ClientView view = look_as_client(options, *endpoints);
   proof.outside = view.certificate;
   proof.checks.push_back(certificates_check(proof.outside, proof.home));

@@ -1,0 +1,126 @@
+"""adit, adit-controller and adit-relay together on loopback: a host on `direct`, no privilege but
+what looking into the relay's memory needs."""
+
+import contextlib
+import json
+import os
+
+import cases
+import traffic
+from controller_process import ControllerProcess
+from fake_controller import adit
+from relay_process import RelayProcess
+
+NAME = "app.example.com"
+RELAY = 'relay: {addresses: ["127.0.0.1"], https_port: 0}\n'
+
+
+@contextlib.contextmanager
+def running():
+    """(run, target): `run("status")` is `adit status`; a TLS home at `target`."""
+    with RelayProcess() as relay, ControllerProcess(relay.control_path) as controller:
+        with traffic.tls_origin("home", NAME, "a.lab.example.com") as home:
+            def run(*words, **arguments):
+                return adit(*words, socket=controller.socket_path, **arguments)
+            applied = run("apply", "-f", "-", stdin=RELAY)
+            assert applied.status == 0, applied
+            yield run, "%s:%d" % home.address
+
+
+def document(ran):
+    assert ran.status == 0, ran
+    return json.loads(ran.out)
+
+
+def test_a_host_comes_serves_and_goes():
+    with running() as (run, target):
+        ran = run("host", "add", NAME, "--site", "direct", "--target", target)
+        assert ran.status == 0 and ran.err == "", ran
+        assert ran.out.startswith(f"+ host {NAME}") and f"undo: adit host rm {NAME}\n" in ran.out, ran
+        again = run("host", "add", NAME, "--site", "direct", "--target", target)
+        assert (again.status, again.out) == (0, "nothing to change\n"), again
+        other = run("host", "add", NAME, "--site", "direct", "--target", "127.0.0.1:1")
+        assert other.status == 1 and other.err.startswith("adit: "), other
+        port = document(run("status", "-o", "json"))["hosts"][0]["port"]
+        assert traffic.tls_ask(port, NAME) == "home"
+        assert run("get", "hosts", "-o", "name").out == NAME + "\n"
+        found = run("route", "test", f"{NAME}:{port}")
+        assert found.status == 0 and target in found.out, found
+        assert run("route", "test", "x.example.net").status == 1
+        screen = run("status")
+        assert screen.status == 0 and screen.out.startswith("OK") and NAME in screen.out, screen
+        gone = run("host", "rm", NAME)
+        assert gone.status == 0 and gone.out.startswith(f"- host {NAME}"), gone
+        assert run("get", "hosts").out == ""
+
+
+def test_the_undo_that_is_shown_undoes():
+    with running() as (run, target):
+        ran = run("host", "add", "*.lab.example.com", "--site", "direct", "--target", target)
+        undo = ran.out.splitlines()[-1].removeprefix("undo: adit ")
+        import shlex
+        assert run(*shlex.split(undo)).status == 0, ran
+        assert run("get", "hosts", "-o", "name").out == ""
+        revisions = document(run("history", "-o", "json"))["items"]
+        assert len(revisions) == 3, revisions
+        assert run("rollback", str(revisions[1]["revision"])).status == 0
+        assert run("get", "hosts", "-o", "name").out == "*.lab.example.com\n"
+
+
+def test_plain_http_at_home_gets_its_caddyfile():
+    def http(connection):
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+    with running() as (run, _), traffic.Serving(http) as home:
+        ran = run("host", "add", NAME, "--site", "direct", "--target", "%s:%d" % home.address)
+        assert ran.status == 0, ran
+        assert "answers plain HTTP" in ran.err and f"  {NAME} {{" in ran.err, ran
+
+
+def test_diff_apply_and_what_is_wrong_in_a_file():
+    with running() as (run, target):
+        text = f'hosts: {{{NAME}: {{site: direct, target: "{target}"}}}}\n'
+        assert run("diff", "-f", "-", stdin=text).status == 1
+        applied = run("apply", "-f", "-", stdin=text)
+        assert applied.status == 0 and "undo: adit rollback" in applied.out, applied
+        assert run("diff", "-f", "-", stdin=text).status == 0
+        wrong = run("apply", "-f", "-", stdin=text.replace("site: direct", "site: diretc"))
+        assert wrong.status == 1 and "<stdin>:1:" in wrong.err and "diretc" in wrong.err, wrong
+        assert run("diff", "-f", "-", stdin="hosts: [").status == 2
+
+
+def test_sites_wait_for_their_key_and_have_a_configuration():
+    with running() as (run, _):
+        ran = run("site", "add", "home", "--network", "10.30.0.0/24", "--target", "10.30.0.200:443")
+        assert ran.status == 0 and "adit site set-key home KEY" in ran.err, ran
+        site = document(run("get", "sites", "home", "-o", "json"))
+        assert site["state"] == "pending-key", site
+        ran = run("site", "config", "home")
+        assert ran.status == 0 and "[Interface]" in ran.out and "[Peer]" in ran.out, ran
+        assert run("site", "set-key", "home", "no-key").status == 1
+        assert run("host", "add", NAME, "--site", "home", "--no-probe").status == 0
+        used = run("site", "rm", "home")
+        assert used.status == 1 and NAME in used.err, used
+
+
+def test_verify_proves_the_real_relay():
+    with running() as (run, target):
+        assert run("host", "add", "*.lab.example.com", "--site", "direct", "--target", target).status == 0
+        chain, key = traffic.certificate(NAME, "a.lab.example.com")
+        ran = run("verify", "a.lab.example.com", "--key", key, "--ca", traffic.certificates()[1],
+                  "-o", "json")
+        proof = document(ran)
+        states = {check["name"]: check["state"] for check in proof["checks"]}
+        if os.geteuid() == 0:
+            assert proof["verdict"] == "verified", proof
+        else:
+            assert "failed" not in states.values(), proof
+        assert states["certificates_equal"] == states["chain_trusted"] == "passed", proof
+        assert states["bytes_relayed"] == "passed" and proof["relayed"]["bytes_to_client"] > 0, proof
+        text = run("verify", "a.lab.example.com")
+        assert text.status == 0, text
+        print(text.out)
+
+
+if __name__ == "__main__":
+    cases.run(globals())
