@@ -34,7 +34,7 @@ BAD = [
     ("target outside", "hosts:\n  b.example.com: {site: home, target: 10.31.0.1:443}\n", (2, 39),
      "10.30.0.0/24"),
     ("no target", "sites:\n  bare: {}\nhosts:\n  b.example.com: {site: bare}\n", None, "target"),
-    ("unknown key", "hosts:\n  b.example.com: {sight: home}\n", (2, 19), 'did you mean "site"'),
+    ("unknown key", "hosts:\n  b.example.com: {sitee: home}\n", (2, 19), 'did you mean "site"'),
     ("not in this version", "ports:\n  game: {listen: 25565/tcp, site: home, target: 10.30.0.4:1}\n",
      None, "not in this version"),
     ("not YAML", "hosts: [\n", None, ""),

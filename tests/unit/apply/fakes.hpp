@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <memory>
@@ -146,7 +147,7 @@ class FakeBackend final : public wireguard::Backend {
       return;
     }
     if (peer == peers.end()) {
-      peer = peers.insert(peers.end(), {});
+      peer = peers.emplace(peers.end());
       peer->public_key = wanted.public_key;
     }
     if (wanted.allowed_ips) peer->allowed_ips = *wanted.allowed_ips;
@@ -206,7 +207,9 @@ struct World {
   ChangeFlow flow{store, relay, reconciler, node, [] { return std::vector<IpPrefix>{}; }};
   Now now{TimePoint{} + Seconds{1000}, 1'700'000'000};
 
-  World() { flow.load().value(); }
+  World() {
+    if (!flow.load()) std::abort();
+  }
 
   void pass(Milliseconds time) {
     now.steady += time;
