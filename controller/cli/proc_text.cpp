@@ -73,6 +73,11 @@ std::optional<std::uint64_t> status_mask(std::string_view status, std::string_vi
   return std::nullopt;
 }
 
+std::string program_in(std::string_view cmdline) {
+  const std::string_view program = take(cmdline, '\0');
+  return std::string(program.substr(program.rfind('/') + 1));
+}
+
 std::string state_dir_in(std::string_view cmdline, std::string otherwise) {
   constexpr std::string_view kOption = "--state-dir";
   while (!cmdline.empty()) {

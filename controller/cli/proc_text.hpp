@@ -32,6 +32,9 @@ std::string tls_library(std::string_view path);
 /// The hexadecimal value of a line like "CapEff:\t0000000000000000" of /proc/PID/status.
 std::optional<std::uint64_t> status_mask(std::string_view status, std::string_view key);
 
+/// The base name of the program in /proc/PID/cmdline (NUL-separated), as it was started.
+std::string program_in(std::string_view cmdline);
+
 /// The value of `--state-dir` in /proc/PID/cmdline (NUL-separated), else `otherwise`.
 std::string state_dir_in(std::string_view cmdline, std::string otherwise);
 

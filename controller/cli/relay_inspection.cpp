@@ -42,8 +42,8 @@ std::string unchecked_because(const Error& error) {
 /// Why `pid` cannot be looked at at all; empty if it is a relay's process.
 std::string not_a_relay(pid_t pid) {
   if (pid <= 0) return "not checked (the controller has no relay)";
-  const auto name = proc_text(pid, "comm");
-  if (name && *name == std::string(kProgram) + "\n") return {};
+  const auto cmdline = proc_text(pid, "cmdline");
+  if (cmdline && program_in(*cmdline) == kProgram) return {};
   return fmt::format("not checked (pid {} is no {} here; is it in another pid namespace?)", pid,
                      kProgram);
 }

@@ -47,8 +47,8 @@ def problem(status, detail, code="invalid", problems=()):
 
 
 class FakeController:
-    """`answers`: (method, path without query) -> document, (status, document) or a list of them,
-    one for each request in turn (the last one stays)."""
+    """`answers`: (method, path without query) -> document, (status, document), a function that
+    makes one, or a list of them, one for each request in turn (the last one stays)."""
 
     def __init__(self, answers=None):
         self.answers = dict(answers or {})
@@ -88,6 +88,8 @@ class FakeController:
         answer = self.answers.get((method, path), problem(404, f"no {path} here", "not_found"))
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        if callable(answer):
+            answer = answer()
         status, document = answer if isinstance(answer, tuple) else (200, answer)
         content = document if isinstance(document, bytes) else json.dumps(document).encode()
         return status, content

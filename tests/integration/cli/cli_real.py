@@ -4,6 +4,7 @@ what looking into the relay's memory needs."""
 import contextlib
 import json
 import os
+import shlex
 
 import cases
 import traffic
@@ -58,7 +59,6 @@ def test_the_undo_that_is_shown_undoes():
     with running() as (run, target):
         ran = run("host", "add", "*.lab.example.com", "--site", "direct", "--target", target)
         undo = ran.out.splitlines()[-1].removeprefix("undo: adit ")
-        import shlex
         assert run(*shlex.split(undo)).status == 0, ran
         assert run("get", "hosts", "-o", "name").out == ""
         revisions = document(run("history", "-o", "json"))["items"]

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import tempfile
+import threading
 
 import cases
 from fake_controller import FakeController, adit, change, problem, step
@@ -222,7 +223,6 @@ def test_a_controller_that_breaks_off():
         listener.bind(path)
         listener.listen()
         listener.settimeout(30)
-        import threading
         def hang_up():
             connection, _ = listener.accept()
             connection.recv(65536)

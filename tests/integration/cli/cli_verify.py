@@ -2,14 +2,16 @@
 another way, and above all a relay that is not blind. Real TLS servers and real processes with real
 keys in their memory; only the controller plays its part."""
 
+import base64
 import contextlib
+import hashlib
+import itertools
 import json
 import os
 import shutil
 import ssl
 import subprocess
 import tempfile
-import hashlib
 
 import cases
 import traffic
@@ -27,8 +29,14 @@ def fingerprint(chain):
     return ":".join(digest[i:i + 2] for i in range(0, 64, 2))
 
 
-def counters(to_target, to_client):
-    return {"name": "host/" + NAME, "bytes_to_target": to_target, "bytes_to_client": to_client}
+def counters(moved):
+    """A route whose counters move by `moved` from one look to the next."""
+    looks = itertools.count()
+    def look():
+        times = next(looks)
+        return {"name": "host/" + NAME, "bytes_to_target": 10 + times * moved[0],
+                "bytes_to_client": 20 + times * moved[1]}
+    return look
 
 
 def controller(port, pids=(0, 0), chain=None, moved=(517, 2048), name=NAME, state_dir=""):
@@ -43,8 +51,7 @@ def controller(port, pids=(0, 0), chain=None, moved=(517, 2048), name=NAME, stat
             "host": name, "target": "10.30.0.200:443", "site": "home", "certificate": home,
             "error": "", "relay": relay},
         ("GET", "/v1/status"): {"state_dir": state_dir, "relay": {"listeners": listeners, **relay}},
-        ("GET", "/v1/routes/host%2F" + NAME): [counters(10, 20), counters(10, 20),
-                                              counters(10 + moved[0], 20 + moved[1])]})
+        ("GET", "/v1/routes/host%2F" + NAME): counters(moved)})
 
 
 def checks_of(ran):
@@ -130,7 +137,6 @@ def test_a_private_key_in_the_relays_memory_is_found():
 def test_the_controllers_wireguard_key_is_searched_for_by_itself():
     need_tracing()
     secret = bytes(range(100, 132))
-    import base64
     with tempfile.TemporaryDirectory() as state, traffic.tls_origin("hello", NAME) as home:
         with open(os.path.join(state, "wireguard.key"), "w") as file:
             file.write(base64.b64encode(secret).decode() + "\n")

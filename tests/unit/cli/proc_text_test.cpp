@@ -39,6 +39,13 @@ TEST_CASE("proc_text: capabilities in a status file", "[cli]") {
   CHECK(status_mask("CapEff:\tnonsense\n", "CapEff") == std::nullopt);
 }
 
+TEST_CASE("proc_text: the program that a process was started as", "[cli]") {
+  using namespace std::string_literals;
+  CHECK(program_in("/usr/bin/adit-relay\0--workers\0002\0"s) == "adit-relay");
+  CHECK(program_in("adit-relay\0/x/other\0"s) == "adit-relay");
+  CHECK(program_in("").empty());
+}
+
 TEST_CASE("proc_text: the state folder that a relay was started with", "[cli]") {
   using namespace std::string_literals;
   CHECK(state_dir_in("adit-relay\0--state-dir\0/s/relay\0--workers\0002\0"s, "/d") == "/s/relay");
