@@ -72,7 +72,7 @@ std::vector<Address> some_addresses() {
 }
 
 TEST_CASE("admission property: equals a naive reference", "[property]") {
-  const std::uint64_t seed = GENERATE(range(1, 17));
+  const auto seed = GENERATE(range<std::uint64_t>(1, 17));
   CAPTURE(seed);
   Random random(seed);
   static const std::vector<std::uint32_t> rates{1, 2, 4, 5, 10, 50, 100};

@@ -68,7 +68,7 @@ HelloResult read_in_pieces(const Bytes& stream, Random& random) {
 }
 
 TEST_CASE("client_hello property: the name survives every fragmentation", "[property]") {
-  const std::uint64_t seed = GENERATE(range(1, 9));
+  const auto seed = GENERATE(range<std::uint64_t>(1, 9));
   CAPTURE(seed);
   Random random(seed);
   for (int i = 0; i < 150; ++i) {
@@ -83,7 +83,7 @@ TEST_CASE("client_hello property: the name survives every fragmentation", "[prop
 }
 
 TEST_CASE("client_hello property: every proper prefix needs more", "[property]") {
-  const std::uint64_t seed = GENERATE(range(1, 5));
+  const auto seed = GENERATE(range<std::uint64_t>(1, 5));
   CAPTURE(seed);
   Random random(seed);
   for (int i = 0; i < 10; ++i) {
@@ -97,7 +97,7 @@ TEST_CASE("client_hello property: every proper prefix needs more", "[property]")
 
 TEST_CASE("client_hello property: damage is refused, or its bytes say what was read",
           "[property]") {
-  const std::uint64_t seed = GENERATE(range(1, 9));
+  const auto seed = GENERATE(range<std::uint64_t>(1, 9));
   CAPTURE(seed);
   Random random(seed);
   for (int i = 0; i < 400; ++i) {
@@ -130,7 +130,7 @@ TEST_CASE("client_hello property: damage is refused, or its bytes say what was r
 TEST_CASE("client_hello property: damage outside the name never changes the name", "[property]") {
   // Only the answers "the same name", "refused" and "needs more" are left when the bytes of the
   // server_name extension (type, lengths, name) are whole.
-  const std::uint64_t seed = GENERATE(range(1, 5));
+  const auto seed = GENERATE(range<std::uint64_t>(1, 5));
   CAPTURE(seed);
   Random random(seed);
   const Bytes message = browser_hello("app.example.com").message();
@@ -153,7 +153,7 @@ TEST_CASE("client_hello property: damage outside the name never changes the name
 }
 
 TEST_CASE("client_hello property: any bytes get one answer, however they come", "[property]") {
-  const std::uint64_t seed = GENERATE(range(1, 5));
+  const auto seed = GENERATE(range<std::uint64_t>(1, 5));
   CAPTURE(seed);
   Random random(seed);
   for (int i = 0; i < 2'000; ++i) {

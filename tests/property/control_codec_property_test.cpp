@@ -119,7 +119,7 @@ Message random_message(Random& random) {
 }
 
 TEST_CASE("codec property: what is encoded and framed decodes to itself", "[property]") {
-  const std::uint64_t seed = GENERATE(range(1, 9));
+  const auto seed = GENERATE(range<std::uint64_t>(1, 9));
   CAPTURE(seed);
   Random random(seed);
   for (int i = 0; i < 500; ++i) {
@@ -141,7 +141,7 @@ TEST_CASE("codec property: what is encoded and framed decodes to itself", "[prop
 
 TEST_CASE("codec property: damaged bytes decode to an error or to a message that encodes",
           "[property]") {
-  const std::uint64_t seed = GENERATE(range(1, 9));
+  const auto seed = GENERATE(range<std::uint64_t>(1, 9));
   CAPTURE(seed);
   Random random(seed);
   for (int i = 0; i < 500; ++i) {

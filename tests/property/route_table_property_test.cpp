@@ -73,7 +73,7 @@ const control::Route* reference(const control::Table& table, std::uint16_t port,
 }
 
 TEST_CASE("route_table property: lookups equal a reference", "[property]") {
-  const std::uint64_t seed = GENERATE(range(1, 9));
+  const auto seed = GENERATE(range<std::uint64_t>(1, 9));
   CAPTURE(seed);
   Random random(seed);
   for (int i = 0; i < 30; ++i) {
@@ -95,7 +95,7 @@ TEST_CASE("route_table property: lookups equal a reference", "[property]") {
 
 TEST_CASE("route_table property: over pushes, equal routes are shared and states stay",
           "[property]") {
-  const std::uint64_t seed = GENERATE(range(1, 9));
+  const auto seed = GENERATE(range<std::uint64_t>(1, 9));
   CAPTURE(seed);
   Random random(seed);
   RouteStates states;

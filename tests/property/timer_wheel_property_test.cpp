@@ -41,7 +41,7 @@ std::optional<TimePoint> earliest(const std::array<Timer, kNodes>& timers) {
 }
 
 TEST_CASE("timer_wheel property: fires what a sorted reference fires", "[property]") {
-  const std::uint64_t seed = GENERATE(range(1, 17));
+  const auto seed = GENERATE(range<std::uint64_t>(1, 17));
   CAPTURE(seed);
   Random random(seed);
   TimerWheel wheel(kStart);
@@ -86,7 +86,7 @@ TEST_CASE("timer_wheel property: fires what a sorted reference fires", "[propert
 
 TEST_CASE("timer_wheel property: waking only when asked fires every node within a tick",
           "[property]") {
-  const std::uint64_t seed = GENERATE(range(1, 9));
+  const auto seed = GENERATE(range<std::uint64_t>(1, 9));
   CAPTURE(seed);
   Random random(seed);
   TimerWheel wheel(kStart);
