@@ -30,8 +30,7 @@ void sort_problems(Problems& problems) {
     return std::tie(a.file, a.line, a.column, a.path, a.what) <
            std::tie(b.file, b.line, b.column, b.path, b.what);
   });
-  const auto repeated = std::ranges::unique(problems);
-  problems.erase(repeated.begin(), repeated.end());
+  problems.erase(std::unique(problems.begin(), problems.end()), problems.end());
 }
 
 }  // namespace adit::config
