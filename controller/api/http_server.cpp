@@ -142,7 +142,9 @@ struct HttpServer::State {
     // A suspended connection must not be stopped: each gets its answer first.
     while (!waiting.empty()) {
       complete(waiting.begin()->first,
-               problem_response(Errc::Unavailable, "the controller is ending"));
+               problem_response(Errc::Unavailable,
+                                "the controller is ending; `adit history` shows whether the "
+                                "change was made"));
     }
     MHD_run(daemon);
     MHD_stop_daemon(std::exchange(daemon, nullptr));

@@ -1,5 +1,6 @@
 #include "controller/apply/change_flow.hpp"
 
+#include <cerrno>
 #include <utility>
 
 #include <fmt/format.h>
@@ -146,6 +147,9 @@ Answer<config::Resources> ChangeFlow::wanted_by(const Rollback& action,
 Answer<void> ChangeFlow::check_table(const State& next, std::vector<std::string>& warnings) const {
   if (next.table_digest == state_->table_digest) return {};
   auto problems = relay_.check(next.desired.table);
+  if (!problems && problems.error().sys_errno == ECANCELED) {
+    return refuse(Errc::Unavailable, "the controller is ending; nothing was changed");
+  }
   if (!problems) {
     warnings.push_back(
         fmt::format("nobody could say whether the relay can do this: {}", problems.error().what));

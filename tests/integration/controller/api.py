@@ -257,7 +257,7 @@ def test_a_body_over_the_limit_is_refused_and_the_connection_survives():
     with ControllerProcess() as controller:
         large = controller.raw("POST", "/v1/apply", b"x" * (17 << 20))
         assert large.status == 413, large
-        fits = controller.raw("POST", "/v1/apply", b" " * (16 << 20))
+        fits = controller.raw("POST", "/v1/apply", b" " * (16 << 20), timeout=120)
         assert fits.status == 400 and "JSON" in fits.document["detail"], fits
         memory = controller.proportional_bytes()
         print(f"        PSS after two bodies of 16 MiB: {memory / 1e6:.1f} MB")

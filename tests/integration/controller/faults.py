@@ -190,6 +190,18 @@ def test_a_missing_privilege_is_said_once_and_direct_goes_on():
         assert controller.status()["steps"] == []
 
 
+def test_root_keeps_one_capability():
+    if os.getuid() != 0:
+        raise cases.Skip("not root")
+    with ControllerProcess() as controller:
+        with open(f"/proc/{controller.process.pid}/status") as file:
+            sets = dict(line.split(":\t") for line in file if line.startswith("Cap"))
+        net_admin = 1 << 12
+        for name in ["CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb"]:
+            assert int(sets[name], 16) & ~net_admin == 0, sets
+        assert sum("started as root" in line for line in controller.lines) == 1, controller.lines
+
+
 def test_sigterm_ends_it_within_a_second():
     with RelayProcess() as relay, ControllerProcess(relay.control_path) as controller:
         start = time.monotonic()
@@ -201,11 +213,25 @@ def test_sigterm_ends_it_within_a_second():
         path = os.path.join(folder, "relay.sock")
         hung.bind(path)
         hung.listen(1)
-        with ControllerProcess(path) as controller:
-            hung.accept()[0].recv(100)
+        with ControllerProcess(path, folder=folder) as controller:
+            # Kept open: it is asked for its numbers, then about the table of a change.
+            relay, _ = hung.accept()
+            relay.recv(100)
+            answers = []
+            change = threading.Thread(target=lambda: answers.append(controller.request(
+                "PUT", "/v1/hosts/a.example.com", {"site": "direct", "target": "127.0.0.1:9"})))
+            change.start()
+            again, _ = hung.accept()
+            again.recv(100)
             start = time.monotonic()
             assert controller.terminate() == 0
             assert time.monotonic() - start < 1 * SLOWNESS
+            change.join()
+            assert answers[0].status == 503 and "ending" in answers[0].document["detail"], answers
+            relay.close()
+            again.close()
+        with ControllerProcess(path, folder=folder) as controller:
+            assert controller.status()["revision"] == 0
 
 
 def test_2000_hosts():

@@ -1,6 +1,6 @@
 #include "controller/apply/change_flow.hpp"
 
-#include <algorithm>
+#include <cerrno>
 
 #include "controller/config/resource_json.hpp"
 #include "tests/support/catch.hpp"
@@ -73,6 +73,15 @@ TEST_CASE("change flow: a relay that is away is skipped with a warning and its s
   REQUIRE(result->steps.size() == 1);
   CHECK(result->steps[0].state == StepState::Waiting);
   CHECK(result->steps[0].error == "relay: no answer");
+}
+
+TEST_CASE("change flow: an end in the middle of the question commits nothing", "[controller]") {
+  World world;
+  world.relay.away = Error{Errc::Unavailable, "relay: stopped", ECANCELED};
+  const auto refused = world.apply(kDirect);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Errc::Unavailable);
+  CHECK(world.store.revisions.empty());
 }
 
 TEST_CASE("change flow: a store that cannot write refuses, and nothing is made live",

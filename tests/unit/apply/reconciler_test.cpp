@@ -194,7 +194,7 @@ TEST_CASE("reconciler: a silent site is looked at twice a second, others every t
   world.tunnel.device.peers[0].latest_handshake = world.now.wall;
   world.pass(Milliseconds{600});
   world.reconciler.tick(world.now);
-  CHECK(world.reconciler.next_due() - world.now.steady > Milliseconds{400});
+  CHECK(world.reconciler.next_due() - world.now.steady >= Milliseconds{400});
   // The handshake grows old: silent again at the next look.
   world.pass(Seconds{200});
   world.reconciler.tick(world.now);
