@@ -32,6 +32,9 @@ class ByteWriter {
 
   [[nodiscard]] std::size_t size() const { return buffer_.size(); }
 
+  /// Room for `count` bytes in all, where about so many will come.
+  void reserve(std::size_t count) { buffer_.reserve(count); }
+
   /// Writes `value` over the 4 bytes at `offset`, which were written before: for lengths known
   /// later.
   void patch_u32(std::size_t offset, std::uint32_t value) {

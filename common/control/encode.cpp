@@ -1,0 +1,233 @@
+// Values -> bytes: one `write` for each struct, whose tags are those of `read` in decode.cpp.
+#include <string_view>
+#include <variant>
+
+#include "common/bytes/byte_writer.hpp"
+#include "common/control/codec.hpp"
+#include "common/control/message_type.hpp"
+
+namespace adit::control {
+
+namespace {
+
+class FieldWriter {
+ public:
+  explicit FieldWriter(ByteWriter& out) : out_(out) {}
+
+  void number(std::uint16_t tag, std::uint64_t value) {
+    header(tag, 8);
+    out_.u64(value);
+  }
+
+  void text(std::uint16_t tag, std::string_view value) {
+    header(tag, value.size());
+    out_.text(value);
+  }
+
+  void address(std::uint16_t tag, const IpAddress& value) {
+    header(tag, value.bytes().size());
+    out_.bytes(value.bytes());
+  }
+
+  /// A nested value of fields, written by `write(FieldWriter&)`.
+  template <class Write>
+  void nested(std::uint16_t tag, Write write) {
+    out_.u16(tag);
+    const std::size_t length_at = out_.size();
+    out_.u32(0);
+    FieldWriter inner(out_);
+    write(inner);
+    out_.patch_u32(length_at, static_cast<std::uint32_t>(out_.size() - length_at - 4));
+  }
+
+ private:
+  void header(std::uint16_t tag, std::size_t length) {
+    out_.u16(tag);
+    out_.u32(static_cast<std::uint32_t>(length));
+  }
+
+  ByteWriter& out_;
+};
+
+std::uint64_t count_of(Milliseconds value) {
+  return static_cast<std::uint64_t>(value.count());
+}
+
+void write(FieldWriter& out, const ListenAddress& value) {
+  out.address(1, value.address);
+  out.number(2, value.port);
+}
+
+void write(FieldWriter& out, const Target& value) {
+  out.address(1, value.endpoint.address);
+  out.number(2, value.endpoint.port);
+  out.number(3, value.weight);
+}
+
+void write(FieldWriter& out, const Route& value) {
+  out.text(1, value.name);
+  out.text(2, value.pattern.wire_text());
+  out.number(3, value.port);
+  out.text(4, value.site);
+  for (const Target& target : value.targets) {
+    out.nested(5, [&](FieldWriter& inner) { write(inner, target); });
+  }
+  out.number(6, count_of(value.drain));
+}
+
+void write(FieldWriter& out, const Timeouts& value) {
+  out.number(1, count_of(value.hello));
+  out.number(2, count_of(value.connect));
+  out.number(3, count_of(value.hold));
+  out.number(4, count_of(value.idle));
+  out.number(5, count_of(value.half_closed));
+}
+
+void write(FieldWriter& out, const Limits& value) {
+  out.number(1, value.connections);
+  out.number(2, value.connections_per_client);
+  out.number(3, value.rate_per_client);
+}
+
+void write(FieldWriter& out, const Settings& value) {
+  for (const IpAddress& address : value.addresses) out.address(1, address);
+  out.nested(2, [&](FieldWriter& inner) { write(inner, value.timeouts); });
+  out.nested(3, [&](FieldWriter& inner) { write(inner, value.limits); });
+  out.number(4, static_cast<std::uint64_t>(value.privacy));
+}
+
+void write(FieldWriter& out, const Table& value) {
+  out.number(1, value.revision);
+  out.nested(2, [&](FieldWriter& inner) { write(inner, value.settings); });
+  for (const Route& route : value.routes) {
+    out.nested(3, [&](FieldWriter& inner) { write(inner, route); });
+  }
+}
+
+void write(FieldWriter& out, const Hello& value) {
+  out.number(1, value.oldest_version);
+  out.number(2, value.newest_version);
+  out.text(3, value.software);
+}
+
+void write(FieldWriter& out, const HelloReply& value) {
+  out.number(1, value.version);
+  out.text(2, value.software);
+}
+
+void write(FieldWriter& out, const Check& value) {
+  out.nested(1, [&](FieldWriter& inner) { write(inner, value.table); });
+}
+
+void write(FieldWriter& out, const CheckReply& value) {
+  for (const std::string& problem : value.problems) out.text(1, problem);
+}
+
+void write(FieldWriter& out, const Set& value) {
+  out.nested(1, [&](FieldWriter& inner) { write(inner, value.table); });
+}
+
+void write(FieldWriter& out, const SetReply& value) {
+  for (const std::string& problem : value.problems) out.text(1, problem);
+  out.text(2, value.warning);
+  out.number(3, value.revision);
+}
+
+void write(FieldWriter&, const StatsRequest&) {}
+
+void write(FieldWriter& out, const ListenerStats& value) {
+  out.nested(1, [&](FieldWriter& inner) { write(inner, value.configured); });
+  out.number(2, value.bound_port);
+  out.text(3, value.problem);
+}
+
+void write(FieldWriter& out, const RouteStats& value) {
+  out.text(1, value.name);
+  out.number(2, value.active);
+  out.number(3, value.connections);
+  out.number(4, value.bytes_to_target);
+  out.number(5, value.bytes_to_client);
+}
+
+void write(FieldWriter& out, const Stats& value) {
+  out.text(1, value.software);
+  out.number(2, value.supervisor_pid);
+  out.number(3, value.data_pid);
+  out.number(4, value.revision);
+  out.number(5, value.table_digest);
+  out.number(6, value.workers);
+  out.number(7, value.active);
+  out.number(8, value.accepted);
+  out.number(9, value.bytes_to_target);
+  out.number(10, value.bytes_to_client);
+  out.number(11, value.spliced_bytes);
+  out.nested(12, [&](FieldWriter& inner) { write(inner, value.effective_limits); });
+  for (const auto& [reason, count] : value.closed) {
+    out.nested(13, [&reason = reason, count = count](FieldWriter& inner) {
+      inner.text(1, reason);
+      inner.number(2, count);
+    });
+  }
+  for (const ListenerStats& listener : value.listeners) {
+    out.nested(14, [&](FieldWriter& inner) { write(inner, listener); });
+  }
+  for (const RouteStats& route : value.routes) {
+    out.nested(15, [&](FieldWriter& inner) { write(inner, route); });
+  }
+}
+
+void write(FieldWriter& out, const Failure& value) {
+  out.text(1, value.what);
+}
+
+struct TypeOf {
+  MessageType operator()(const Hello&) const { return MessageType::Hello; }
+
+  MessageType operator()(const HelloReply&) const { return MessageType::HelloReply; }
+
+  MessageType operator()(const Check&) const { return MessageType::Check; }
+
+  MessageType operator()(const CheckReply&) const { return MessageType::CheckReply; }
+
+  MessageType operator()(const Set&) const { return MessageType::Set; }
+
+  MessageType operator()(const SetReply&) const { return MessageType::SetReply; }
+
+  MessageType operator()(const StatsRequest&) const { return MessageType::StatsRequest; }
+
+  MessageType operator()(const Stats&) const { return MessageType::Stats; }
+
+  MessageType operator()(const Failure&) const { return MessageType::Failure; }
+};
+
+}  // namespace
+
+std::vector<std::uint8_t> encode(const Envelope& envelope) {
+  ByteWriter out;
+  out.u16(static_cast<std::uint16_t>(std::visit(TypeOf{}, envelope.message)));
+  out.u32(envelope.id);
+  FieldWriter fields(out);
+  std::visit([&](const auto& message) { write(fields, message); }, envelope.message);
+  return out.take();
+}
+
+std::vector<std::uint8_t> encode_table(const Table& table) {
+  constexpr std::size_t kUsualRoute = 160;
+  ByteWriter out;
+  out.reserve((table.routes.size() + 2) * kUsualRoute);
+  FieldWriter fields(out);
+  write(fields, table);
+  return out.take();
+}
+
+std::uint64_t digest(const Table& table) {
+  std::vector<std::uint8_t> bytes = encode_table(table);
+  // The revision is the value of the first field: set to 0 here, a copy of the table is not needed.
+  constexpr std::size_t kRevisionAt = 6;
+  std::fill_n(bytes.begin() + kRevisionAt, sizeof table.revision, std::uint8_t{0});
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const std::uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3ULL;
+  return hash == 0 ? 1 : hash;
+}
+
+}  // namespace adit::control

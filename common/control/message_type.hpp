@@ -1,0 +1,21 @@
+// The numbers of the message types on the wire; see codec.hpp. A number is never used for another
+// type.
+#pragma once
+
+#include <cstdint>
+
+namespace adit::control {
+
+enum class MessageType : std::uint16_t {
+  Hello = 1,
+  HelloReply = 2,
+  Check = 3,
+  CheckReply = 4,
+  Set = 5,
+  SetReply = 6,
+  StatsRequest = 7,
+  Stats = 8,
+  Failure = 0xffff,
+};
+
+}  // namespace adit::control
