@@ -60,8 +60,8 @@ Result<UniqueFd> open_control_socket(const std::string& path) {
   return listener;
 }
 
-/// Large blocks (bodies, tables, answers) go back to the system when they are freed: by itself glibc
-/// learns from the first of them to keep those that follow.
+/// Large blocks (bodies, tables, answers) go back to the system when they are freed: by itself
+/// glibc learns from the first of them to keep those that follow.
 void return_large_blocks() {
   constexpr int kLargeBytes = 256 << 10;
   ::mallopt(M_MMAP_THRESHOLD, kLargeBytes);

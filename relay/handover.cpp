@@ -134,6 +134,10 @@ Error execute_with(const SupervisorState& state, const std::string& program,
   return error;
 }
 
+void forget_inherited_descriptors() {
+  if (std::getenv(kVariable) == nullptr) ::close_range(3, ~0U, 0);  // NOLINT(concurrency-mt-unsafe)
+}
+
 Result<std::optional<SupervisorState>> take_handover() {
   const char* variable = std::getenv(kVariable);  // NOLINT(concurrency-mt-unsafe): one thread
   if (variable == nullptr) return std::nullopt;

@@ -19,6 +19,11 @@ Result<void> try_program(const std::string& program);
 Error execute_with(const SupervisorState& state, const std::string& program,
                    const std::vector<std::string>& arguments);
 
+/// Closes what a shell, a test runner or a service manager left open beyond the standard three, so
+/// that the relay holds nothing but its own; not after a handover, which comes by descriptors.
+/// First of all calls.
+void forget_inherited_descriptors();
+
 /// What the program before left in this process; nullopt if this is a first start. Errc::Protocol
 /// if it cannot be understood.
 Result<std::optional<SupervisorState>> take_handover();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/log.hpp"
+#include "relay/handover.hpp"
 #include "relay/options.hpp"
 #include "relay/relay.hpp"
 #include "relay/supervisor.hpp"
@@ -23,6 +24,7 @@ int main(int argc, char** argv) {
   }
   const auto& options = std::get<relay::Options>(*command);
   if (options.is_data_process) return relay::run_data_process(options);
+  relay::forget_inherited_descriptors();
   auto supervisor = relay::Supervisor::create(options, arguments);
   if (!supervisor) {
     adit::log::error("adit-relay: {}", supervisor.error().what);

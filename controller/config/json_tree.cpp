@@ -1,3 +1,5 @@
+// JSON -> the neutral tree that the schema reads; the counterpart of yaml_tree.cpp, without
+// positions.
 #include <nlohmann/json.hpp>
 
 #include "controller/config/tree.hpp"

@@ -1,3 +1,4 @@
+// The `relay:` key of what a person writes: addresses, ports, timeouts, limits and privacy.
 #include <algorithm>
 #include <array>
 

@@ -1,3 +1,5 @@
+// How a step of a plan is shown: its sign, one line for people, and JSON. No key but public ones
+// appears.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 

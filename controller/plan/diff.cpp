@@ -1,3 +1,5 @@
+// The diff of desired and observed state, in the order in which steps may be applied: the tunnel
+// before the routes that lead into it when adding, the other way round when removing.
 #include <algorithm>
 #include <iterator>
 #include <map>

@@ -1,5 +1,5 @@
-// Runs a fuzz target over files and folders of its corpus where libFuzzer is not linked, so that every
-// input that ever broke something stays a test of every build.
+// Runs a fuzz target over files and folders of its corpus where libFuzzer is not linked, so that
+// every input that ever broke something stays a test of every build.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
