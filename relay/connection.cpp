@@ -272,6 +272,9 @@ Connection::Next Connection::linger(int status) {
 
 Connection::Next Connection::finish(CloseReason reason) {
   leave_hello();
+  // Bytes that still wait will never come: their receiver must not take this for the end.
+  if (to_target_.is_blocked()) reset_on_close(target_.fd.get());
+  if (to_client_.is_blocked()) reset_on_close(client_.fd.get());
   reason_ = reason;
   state_ = State::Closed;
   return Next::Finished;

@@ -29,6 +29,12 @@ bool is_out_of_resources(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+/// accept(2) also reports what happened to the new connection: no reason to stop accepting.
+bool is_of_the_client(int error) {
+  return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM ||
+         error == ENETDOWN || error == EHOSTDOWN || error == EHOSTUNREACH || error == ENETUNREACH;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Listener>> Listener::create(Worker& worker, uv::Loop& loop,
@@ -84,9 +90,7 @@ Listener::Accepted Listener::accept_one() {
                         SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!fd.is_open()) {
     if (is_out_of_resources(errno)) return Accepted::OutOfResources;
-    // Errors of the new connection, not of the listener, are no reason to stop (accept(2)).
-    const bool is_empty = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINVAL;
-    return is_empty ? Accepted::None : Accepted::One;
+    return is_of_the_client(errno) ? Accepted::One : Accepted::None;
   }
   const auto client = Endpoint::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), size);
   if (client) worker_->take(std::move(fd), *client, configured_.port);

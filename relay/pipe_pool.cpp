@@ -5,8 +5,6 @@
 namespace adit::relay {
 
 namespace {
-/// What one worker keeps for later; those of a burst beyond it go back to the kernel.
-constexpr std::size_t kMaxSpare = 32;
 constexpr Milliseconds kRefusalTime{1000};
 }  // namespace
 
@@ -28,7 +26,7 @@ std::unique_ptr<SplicePipe> PipePool::lend(TimePoint now) {
 }
 
 void PipePool::give_back(std::unique_ptr<SplicePipe> pipe) {
-  if (pipe->is_proven_empty() && spare_.size() < kMaxSpare) {
+  if (pipe->is_proven_empty() && spare_.size() < max_spare_) {
     spare_.push_back(std::move(pipe));
     return;
   }

@@ -38,7 +38,8 @@ class PipeBudget {
 
 class PipePool {
  public:
-  explicit PipePool(PipeBudget& budget) : budget_(&budget) {}
+  /// Keeps at most `max_spare` pipes that nobody borrows.
+  PipePool(PipeBudget& budget, std::size_t max_spare) : budget_(&budget), max_spare_(max_spare) {}
 
   ~PipePool();
   PipePool(const PipePool&) = delete;
@@ -53,6 +54,7 @@ class PipePool {
 
  private:
   PipeBudget* budget_;
+  std::size_t max_spare_;
   std::vector<std::unique_ptr<SplicePipe>> spare_;
   TimePoint ask_again_at_;
 };

@@ -27,6 +27,11 @@ std::uint32_t hash_of(const control::Route& spec) {
   return hash_of(spec.port, spec.pattern.kind(), spec.pattern.name());
 }
 
+std::shared_ptr<const Route> make_route(control::Route spec, RouteStates& states) {
+  auto state = states.get(spec.name);
+  return std::make_shared<const Route>(Route{std::move(spec), std::move(state)});
+}
+
 }  // namespace
 
 std::shared_ptr<RouteState> RouteStates::get(const std::string& name) {
@@ -45,7 +50,7 @@ void RouteStates::drop_unused() {
   std::erase_if(states_, [](const auto& entry) { return entry.second.expired(); });
 }
 
-Result<std::shared_ptr<const RouteTable>> RouteTable::build(const control::Table& table,
+Result<std::shared_ptr<const RouteTable>> RouteTable::build(control::Table table,
                                                             const RouteTable* previous,
                                                             RouteStates& states) {
   if (const auto problems = find_problems(table); !problems.empty()) {
@@ -57,17 +62,18 @@ Result<std::shared_ptr<const RouteTable>> RouteTable::build(const control::Table
   built->digest_ = control::digest(table);
   built->routes_.reserve(table.routes.size());
   states.expect(table.routes.size());
-  for (const control::Route& spec : table.routes) {
+  for (control::Route& spec : table.routes) {
     const auto* old = previous != nullptr ? previous->find_by_name(spec.name) : nullptr;
     if (old != nullptr && (*old)->spec == spec) {
       built->routes_.push_back(*old);
     } else {
-      built->routes_.push_back(std::make_shared<const Route>(Route{spec, states.get(spec.name)}));
+      built->routes_.push_back(make_route(std::move(spec), states));
     }
   }
   built->index_routes();
   built->collect_ports();
-  states.drop_unused();
+  // Looking at all of them pays only when some are left over.
+  if (states.size() > built->routes_.size()) states.drop_unused();
   return built;
 }
 

@@ -57,7 +57,7 @@ class RouteTable {
  public:
   /// Errc::Invalid with all problems of find_problems, "; " between them, and nothing is changed.
   /// A route that equals the one of the same name in `previous` (may be null) is shared with it.
-  static Result<std::shared_ptr<const RouteTable>> build(const control::Table& table,
+  static Result<std::shared_ptr<const RouteTable>> build(control::Table table,
                                                          const RouteTable* previous,
                                                          RouteStates& states);
 

@@ -27,7 +27,7 @@ constexpr std::initializer_list<int> kNetwork = {
     SCMP_SYS(recvfrom),   SCMP_SYS(recvmsg),     SCMP_SYS(sendto),        SCMP_SYS(sendmsg),
     SCMP_SYS(splice),     SCMP_SYS(pipe2),       SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),
     SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2),  SCMP_SYS(eventfd2),
-    SCMP_SYS(poll),       SCMP_SYS(ppoll),       SCMP_SYS(bind),
+    SCMP_SYS(poll),       SCMP_SYS(ppoll),
 };
 
 /// Descriptors, and the files of the state folder (Landlock says which).

@@ -1,10 +1,12 @@
 // What keeps a table from being served. The controller checks the same and more before it sends
 // one; the relay trusts nobody, and a cached table may be from another version.
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include <fmt/format.h>
@@ -67,6 +69,30 @@ void check_settings(const control::Table& table, Problems& out) {
   need_some("limits.rate_per_client", settings.limits.rate_per_client);
 }
 
+/// Which of many keys were seen before: one flat array of places, so that 100 000 keys cost one
+/// allocation. `Equal(a, b)` compares the keys of two places.
+template <class Equal>
+class Seen {
+ public:
+  Seen(std::size_t count, Equal equal)
+      : places_(std::bit_ceil(std::max<std::size_t>(count, 1) * 2)), equal_(equal) {}
+
+  /// False if an earlier place has an equal key.
+  bool insert(std::size_t place, std::size_t hash) {
+    const std::size_t mask = places_.size() - 1;
+    std::size_t at = (hash ^ hash >> 32) & mask;
+    for (; places_[at] != 0; at = (at + 1) & mask) {
+      if (equal_(places_[at] - 1, place)) return false;
+    }
+    places_[at] = static_cast<std::uint32_t>(place + 1);
+    return true;
+  }
+
+ private:
+  std::vector<std::uint32_t> places_;  ///< plus one; 0: free. At most half of them are taken
+  Equal equal_;
+};
+
 /// `which()` names the route: called only for a problem, as a table may have 100 000 good routes.
 template <class Which>
 void check_targets(const control::Route& route, Which which, Problems& out) {
@@ -86,17 +112,21 @@ void check_targets(const control::Route& route, Which which, Problems& out) {
 std::vector<std::string> find_problems(const control::Table& table) {
   Problems out;
   check_settings(table, out);
-  std::unordered_set<std::string_view> names;
-  names.reserve(table.routes.size());
-  std::unordered_map<std::uint16_t, std::unordered_set<std::string_view>> patterns;  // by port
+  const auto& routes = table.routes;
+  const std::hash<std::string_view> hash;
+  Seen names(routes.size(),
+             [&](std::size_t a, std::size_t b) { return routes[a].name == routes[b].name; });
+  Seen patterns(routes.size(), [&](std::size_t a, std::size_t b) {
+    return routes[a].port == routes[b].port && routes[a].pattern == routes[b].pattern;
+  });
   for (std::size_t i = 0; i < table.routes.size(); ++i) {
     const control::Route& route = table.routes[i];
     const auto which = [&] { return fmt::format("route {} ({})", i + 1, route.pattern); };
     if (route.name.empty()) out.add(fmt::format("{}: no name", which()));
-    if (!names.insert(route.name).second && !route.name.empty()) {
+    if (!names.insert(i, hash(route.name)) && !route.name.empty()) {
       out.add(fmt::format("{}: an earlier route has the same name", which()));
     }
-    if (!patterns[route.port].insert(route.pattern.wire_text()).second) {
+    if (!patterns.insert(i, hash(route.pattern.wire_text()) + route.port)) {
       out.add(fmt::format("{}: an earlier route serves the same on port {}", which(), route.port));
     }
     if (route.drain < Milliseconds::zero()) out.add(fmt::format("{}: drain is negative", which()));

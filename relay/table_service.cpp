@@ -139,21 +139,21 @@ void TableService::load_cache() {
     log::warning("relay: cached table: {}; continuing without a table", table.error().what);
     return;
   }
-  auto built = RouteTable::build(*table, nullptr, states_);
+  const Addresses wanted = addresses_of(*table);
+  auto built = RouteTable::build(std::move(*table), nullptr, states_);
   if (!built) {
     log::warning("relay: cached table: {}; continuing without a table", built.error().what);
     return;
   }
-  const Addresses wanted = addresses_of(*table);
   for (const auto& address : wanted) ports_[address].is_needed = true;
   for (const std::string& problem : bind_all(wanted)) {
     log::warning("relay: {}; trying again; continuing", problem);
   }
-  apply_settings(table->settings);
+  apply_settings((*built)->settings());
   swap_table(std::move(*built));
   hand_over_ports(wanted);
-  log::info("relay: cached route table live revision={} routes={}", table->revision,
-            table->routes.size());
+  log::info("relay: cached route table live revision={} routes={}", table_->revision(),
+            table_->routes().size());
 }
 
 // --- listeners

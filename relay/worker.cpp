@@ -22,7 +22,7 @@ Worker::Worker(Shared& shared)
       wake_(loop_, [this] { run_tasks(); }),
       timer_(loop_, [this] { on_timer(); }),
       wheel_(now()),
-      pipes_(shared.pipes),
+      pipes_(shared.pipes, shared.spare_pipes),
       hello_buffers_(shared.hellos),
       refusal_lines_(kRefusalLinesPerSecond) {}
 

@@ -3,6 +3,7 @@
 // counters. Every connection stays with the worker that accepted it.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -30,10 +31,12 @@ namespace adit::relay {
 
 /// What all workers of the process share. Thread-safe.
 struct Shared {
-  explicit Shared(unsigned max_pipes) : pipes(max_pipes) {}
+  Shared(unsigned max_pipes, unsigned workers)
+      : pipes(max_pipes), spare_pipes(std::clamp<std::size_t>(max_pipes / workers, 1, 32)) {}
 
   Admission admission{control::Limits{}};
   PipeBudget pipes;
+  std::size_t spare_pipes;  ///< of each worker, so that none hoards what others need
   HelloBudget hellos;
   std::atomic<std::uint64_t> last_connection_id{0};
 };

@@ -1,5 +1,6 @@
 #include "common/os/files.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
@@ -17,6 +18,13 @@ Result<std::vector<std::uint8_t>> read_file(const std::string& path, std::size_t
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.is_open()) return fail_sys("open " + path, errno);
   std::vector<std::uint8_t> content;
+
+  struct stat status {};
+
+  // A hint only: the file may be none of the kind that has a size, or grow.
+  if (::fstat(fd.get(), &status) == 0 && status.st_size > 0) {
+    content.reserve(std::min(static_cast<std::size_t>(status.st_size), limit));
+  }
   std::array<std::uint8_t, 65536> chunk{};
   while (true) {
     const ssize_t count = ::read(fd.get(), chunk.data(), chunk.size());

@@ -7,6 +7,7 @@
 #include <string>
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +18,13 @@ namespace {
 
 void report(const char* name, long result) {
   std::printf("%s=%s\n", name, result >= 0 ? "ok" : strerrorname_np(errno));
+}
+
+int bind_a_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  return ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
 }
 
 }  // namespace
@@ -45,6 +53,7 @@ int main(int argc, char** argv) {
   report("netlink_socket", ::socket(AF_NETLINK, SOCK_RAW, 0));
   report("unix_socket", ::socket(AF_UNIX, SOCK_STREAM, 0));
   report("signal_parent", ::kill(::getppid(), 0));
+  report("bind", bind_a_port());
   report("fork", ::fork());
   report("change_user", ::setuid(65534));
   std::fflush(stdout);

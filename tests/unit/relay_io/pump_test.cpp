@@ -1,0 +1,155 @@
+#include "relay/pump.hpp"
+
+#include <string>
+#include <vector>
+
+#include "relay/socket_options.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/unit/relay_io/tcp_pair.hpp"
+
+namespace adit::relay {
+
+namespace {
+
+/// A source and a sink as a pump sees them, with the test holding the other ends.
+struct Bench {
+  explicit Bench(unsigned pipes = 4) : budget(pipes) {}
+
+  ~Bench() { pump.close(pool); }
+
+  PumpStatus run() {
+    return pump.run(from.near.get(), to.near.get(), {&pool, scratch, SteadyClock::now()});
+  }
+
+  void send(const std::string& text) {
+    REQUIRE(::send(from.far.get(), text.data(), text.size(), MSG_NOSIGNAL) ==
+            static_cast<ssize_t>(text.size()));
+    REQUIRE(test::wait_readable(from.near.get()));
+  }
+
+  /// Sends and pumps until the sink is full; how much was sent.
+  std::size_t block() {
+    std::size_t sent = 0;
+    while (!pump.is_blocked()) {
+      sent += test::fill(from.far.get());
+      REQUIRE(test::wait_readable(from.near.get()));
+      run();
+    }
+    return sent;
+  }
+
+  /// Reads at the sink and pumps in turn until the pump waits for the source or is done.
+  std::string drain() {
+    std::string out;
+    for (int turns = 0; turns < 10'000; ++turns) {
+      out += test::read_now(to.far.get());
+      const PumpStatus status = run();
+      if (status != PumpStatus::Turn && status != PumpStatus::SinkFull) break;
+    }
+    while (test::wait_readable(to.far.get())) {
+      const std::string more = test::read_now(to.far.get());
+      if (more.empty()) break;
+      out += more;
+    }
+    return out;
+  }
+
+  test::TcpPair from = test::tcp_pair();
+  test::TcpPair to = test::tcp_pair();
+  PipeBudget budget;
+  PipePool pool{budget, 2};
+  std::vector<std::uint8_t> scratch = std::vector<std::uint8_t>(kSmallPipe);
+  Pump pump;
+};
+
+}  // namespace
+
+TEST_CASE("pump: small talk passes without splice", "[relay]") {
+  Bench bench;
+  bench.send("hello");
+  CHECK(bench.run() == PumpStatus::SourceEmpty);
+  REQUIRE(test::wait_readable(bench.to.far.get()));
+  CHECK(test::read_now(bench.to.far.get()) == "hello");
+  CHECK(bench.pump.take_moved() == 5);
+  CHECK(bench.pump.take_spliced() == 0);
+  CHECK_FALSE(bench.pump.is_blocked());
+}
+
+TEST_CASE("pump: a full sink holds bytes, FIN waits for them", "[relay]") {
+  const unsigned pipes = GENERATE(4U, 0U);  // with pipes, and left in the source's queue
+  CAPTURE(pipes);
+  Bench bench(pipes);
+  std::size_t sent = bench.block();
+  sent += test::fill(bench.from.far.get());
+  ::shutdown(bench.from.far.get(), SHUT_WR);
+  CHECK(bench.run() == PumpStatus::SinkFull);
+  CHECK_FALSE(bench.pump.is_finished());
+  CHECK(bench.drain().size() == sent);
+  CHECK(bench.pump.is_finished());
+  char byte = 0;
+  CHECK(::read(bench.to.far.get(), &byte, 1) == 0);
+  CHECK(bench.pump.take_moved() == sent);
+}
+
+TEST_CASE("pump: the pipe goes back as soon as it is empty", "[relay]") {
+  Bench bench(1);
+  bench.block();
+  CHECK(bench.pool.lend(SteadyClock::now()) == nullptr);
+  bench.drain();
+  auto pipe = bench.pool.lend(SteadyClock::now());
+  REQUIRE(pipe != nullptr);
+  CHECK(pipe->is_proven_empty());
+  bench.pool.give_back(std::move(pipe));
+}
+
+TEST_CASE("pump: a stream is spliced, small talk after it is not", "[relay]") {
+  Bench bench;
+  for (int i = 0; i < 8; ++i) {
+    bench.send(std::string(60'000, 'a'));
+    bench.run();
+    test::wait_readable(bench.to.far.get());
+    test::read_now(bench.to.far.get());
+  }
+  CHECK(bench.pump.take_spliced() > 0);
+  for (int i = 0; i < 8; ++i) {
+    bench.send("a");
+    CHECK(bench.run() == PumpStatus::SourceEmpty);
+  }
+  static_cast<void>(bench.pump.take_spliced());
+  bench.send("a");
+  CHECK(bench.run() == PumpStatus::SourceEmpty);
+  CHECK(bench.pump.take_spliced() == 0);
+}
+
+TEST_CASE("pump: resets of either side are told apart", "[relay]") {
+  Bench bench;
+  SECTION("the source") {
+    reset_on_close(bench.from.far.get());
+    bench.from.far.reset();
+    REQUIRE(test::wait_readable(bench.from.near.get()));
+    CHECK(bench.run() == PumpStatus::SourceFailed);
+    CHECK(bench.pump.error() == ECONNRESET);
+  }
+  SECTION("the sink") {
+    reset_on_close(bench.to.far.get());
+    bench.to.far.reset();
+    REQUIRE(test::wait_readable(bench.to.near.get()));
+    bench.send("lost");
+    CHECK(bench.run() == PumpStatus::SinkFailed);
+    CHECK(bench.pump.error() == ECONNRESET);
+  }
+  SECTION("an end that was announced as a reset is no FIN") {
+    bench.pump.expect_reset();
+    bench.send("the last bytes");
+    ::shutdown(bench.from.far.get(), SHUT_WR);
+    while (bench.run() == PumpStatus::SourceEmpty) {
+    }
+    CHECK_FALSE(bench.pump.is_finished());
+    REQUIRE(test::wait_readable(bench.to.far.get()));
+    CHECK(test::read_now(bench.to.far.get()) == "the last bytes");
+    char byte = 0;
+    CHECK(::read(bench.to.far.get(), &byte, 1) == -1);
+  }
+}
+
+}  // namespace adit::relay
