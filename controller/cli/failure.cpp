@@ -59,15 +59,18 @@ Failure Failure::of(const Error& error) {
 }
 
 std::string to_text(const Failure& failure) {
-  std::string sentence = text_at(failure.problem, "detail");
-  if (sentence.empty()) sentence = text_at(failure.problem, "title");
+  std::string sentence = printable(text_at(failure.problem, "detail"));
+  if (sentence.empty()) sentence = printable(text_at(failure.problem, "title"));
   if (sentence.empty()) sentence = "the controller refused without saying why";
-  std::string out = fmt::format("adit: {}\n", printable(sentence));
+  std::string lines;
   for (const Json& problem : array_at(failure.problem, "problems")) {
     const std::string line = line_of(problem);
-    if (line != printable(sentence)) out += line + '\n';
+    const bool has_place = !text_at(problem, "file").empty();
+    // A place in a file stands at the beginning of its line, where editors look for it.
+    if (line == sentence && has_place) sentence = "refused; nothing was changed";
+    if (line != sentence) lines += line + '\n';
   }
-  return out;
+  return fmt::format("adit: {}\n{}", sentence, lines);
 }
 
 }  // namespace adit::cli

@@ -145,6 +145,10 @@ struct Start {
 };
 
 Attempt<Start> ask_controller(ApiClient& api, const VerifyOptions& options) {
+  if (options.host.find('*') != std::string::npos) {
+    return give_up(Errc::Invalid,
+                   fmt::format("{} is a pattern; verify a real name that it serves", options.host));
+  }
   Start start;
   auto route = api.get("/v1/routes/test" + query_of({{"name", options.host}}));
   if (!route) return give_up(std::move(route).error());

@@ -85,7 +85,7 @@ def test_diff_apply_and_what_is_wrong_in_a_file():
         assert applied.status == 0 and "undo: adit rollback" in applied.out, applied
         assert run("diff", "-f", "-", stdin=text).status == 0
         wrong = run("apply", "-f", "-", stdin=text.replace("site: direct", "site: diretc"))
-        assert wrong.status == 1 and "<stdin>:1:" in wrong.err and "diretc" in wrong.err, wrong
+        assert wrong.status == 1 and "\n<stdin>:1:" in wrong.err and "diretc" in wrong.err, wrong
         assert run("diff", "-f", "-", stdin="hosts: [").status == 2
 
 

@@ -271,6 +271,8 @@ def test_a_key_file_that_is_none_is_refused_before_anything_else():
 def test_a_host_that_nobody_has():
     with FakeController({("GET", "/v1/routes/test"): {"match": "none", "why": "no such name"}}) as fake:
         ran = fake.run("verify", "x.example.com")
+        assert fake.run("verify", "*.example.com").err == (
+            "adit: *.example.com is a pattern; verify a real name that it serves\n")
         assert (ran.status, ran.err) == (1, "adit: no host matches x.example.com: no such name\n"), ran
 
 

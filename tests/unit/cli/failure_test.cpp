@@ -34,6 +34,17 @@ TEST_CASE("failure: a problem that is the sentence itself is not said twice", "[
         "adit: no site \"x\"\n");
 }
 
+TEST_CASE("failure: a place in a file begins its line, also when it is the only problem", "[cli]") {
+  CHECK(to_text({{{"detail", "a.yaml:3:5: hosts.x: unknown key"},
+                  {"problems",
+                   {{{"file", "a.yaml"},
+                     {"line", 3},
+                     {"column", 5},
+                     {"path", "hosts.x"},
+                     {"what", "unknown key"}}}}}}) ==
+        "adit: refused; nothing was changed\na.yaml:3:5: hosts.x: unknown key\n");
+}
+
 TEST_CASE("failure: whatever comes instead of a sentence, one line is said", "[cli]") {
   CHECK(to_text({{{"title", "Conflict"}}}) == "adit: Conflict\n");
   CHECK(to_text({Json::object()}) == "adit: the controller refused without saying why\n");
