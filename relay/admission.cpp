@@ -82,6 +82,8 @@ AdmitResult Admission::admit_client(const Key& key, TimePoint now) {
   const auto token = std::chrono::nanoseconds(kBurst) / rate;
   Shard& shard = shard_of(key);
   const std::lock_guard lock(shard.mutex);
+  // A worker that had to wait for the processor brings an older time than another one has used.
+  now = shard.latest = std::max(shard.latest, now);
   forget(shard, now);
   const auto found = shard.clients.find(key);
   if (found == shard.clients.end()) {

@@ -85,6 +85,7 @@ class Admission {
     Client* oldest_idle = nullptr;
     Client* newest_idle = nullptr;
     std::size_t idle = 0;
+    TimePoint latest;  ///< the newest time that any worker brought
   };
 
   static Key key_of(const IpAddress& client);

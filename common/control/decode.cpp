@@ -1,6 +1,5 @@
-// Bytes -> values: one `read` for each struct, whose tags are those of `write` in encode.cpp. A few
-// lines more than a file should have: the list of structs is the protocol, and it reads best in one
-// piece.
+// Bytes -> values: one `read` for each struct, whose tags are those of `write` in encode.cpp.
+// A little more than 400 lines: the list of structs is the protocol and reads best in one piece.
 #include <algorithm>
 #include <optional>
 #include <type_traits>

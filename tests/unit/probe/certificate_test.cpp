@@ -28,7 +28,7 @@ os::Patience in(Milliseconds time) {
 }
 
 os::Patience enough() {
-  return in(Milliseconds(20'000));
+  return in(Milliseconds(60'000));
 }
 
 /// What `openssl x509` says of the servers' certificate: the second opinion.
@@ -105,7 +105,7 @@ TEST_CASE("certificate: no TLS, no certificate", "[probe]") {
     REQUIRE_FALSE(certificate);
     return certificate.error();
   };
-  const Milliseconds plenty(20'000);
+  const Milliseconds plenty(60'000);
   CHECK(fault({servers.at("go_http"), "app.example.test", ""}, plenty).code == Errc::Protocol);
   CHECK(fault({servers.at("go_http"), "app.example.test", ""}, plenty).what.find("plain HTTP") !=
         std::string::npos);
