@@ -40,7 +40,7 @@ CONF
   daemon nginx server setpriv --reuid home-web --regid home-web --clear-groups \
     --inh-caps -all,+net_bind_service --ambient-caps +net_bind_service \
     nginx -e stderr -c "$demo/home/nginx.conf"
-  wait_for 10 "the web server at home" quietly server curl -s --cacert "$demo/home-ca.pem" \
+  wait_for 30 "the web server at home" quietly server curl -s --cacert "$demo/home-ca.pem" \
     --resolve app.example.test:443:10.30.0.200 https://app.example.test/
 }
 
@@ -60,7 +60,7 @@ start_relay() {
   daemon relay vps setpriv --reuid adit-relay --regid adit-relay --clear-groups \
     --bounding-set -all,+net_bind_service --inh-caps -all,+net_bind_service --ambient-caps +net_bind_service \
     adit-relay --controller-user adit-controller
-  wait_for 10 "adit-relay: ready" said "adit-relay: ready" relay
+  wait_for 30 "adit-relay: ready" said "adit-relay: ready" relay
 }
 
 # Without WireGuard in the kernel the controller starts wireguard-go, which needs a tun device and a folder for
@@ -81,7 +81,7 @@ start_controller() {
   daemon controller vps setpriv --reuid adit-controller --regid adit --groups adit-relay \
     --bounding-set -all,+net_admin --inh-caps -all,+net_admin --ambient-caps +net_admin \
     adit-controller
-  wait_for 10 "adit-controller: ready" said "adit-controller: ready" controller
+  wait_for 30 "adit-controller: ready" said "adit-controller: ready" controller
 }
 
 # A keepalive of 2 s, because this carrier forgets a mapping after 3 s; most keep it for 30 s and more,
@@ -111,7 +111,7 @@ bring_tunnel_up() {
   umask 022
   on gateway wg-quick up "$demo/home/wg0.conf" 2>"$demo/log/wg-quick.log"
   on vps adit site set-key home "$(wg pubkey <"$demo/home/wg.key")"
-  wait_for 20 "a handshake through the NAT" site_is_up
+  wait_for 60 "a handshake through the NAT" site_is_up
   on vps adit status
 }
 
@@ -125,10 +125,10 @@ add_host() { on vps adit host add app.example.test --site home; }
 
 visit() {
   local page
-  on client curl -sS --max-time 10 --cacert "$demo/home-ca.pem" https://app.example.test/
+  on client curl -sS --max-time 30 --cacert "$demo/home-ca.pem" https://app.example.test/
   echo "  now 4 s of silence, longer than the carrier remembers; the keepalive holds the way open:"
   sleep 4
-  on client curl -sS --max-time 10 --cacert "$demo/home-ca.pem" --output "$demo/page" https://app.example.test/
+  on client curl -sS --max-time 30 --cacert "$demo/home-ca.pem" --output "$demo/page" https://app.example.test/
   page=$(<"$demo/page")
   check "the page came again: $page" [ "$page" = "hello from home ($marker)" ]
 }

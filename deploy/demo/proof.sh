@@ -2,11 +2,15 @@
 # What the demo proves: the visitor spoke TLS with home itself, through the relay, which knows no key.
 
 prove() {
-  on client adit verify app.example.test --outside --at 203.0.113.10:443 --key "$home_key" | tee "$demo/verified"
+  verify || verify || verify # its own deadlines are short for a machine that is busy with other things
   check "adit verify could check everything it knows of" checked_everything
   check "the certificate seen from the internet is home's (openssl says so too)" same_fingerprint
   check "the relay runs as a user of its own, with no capability where the internet reaches it" relay_is_unprivileged
   relay_holds_no_key
+}
+
+verify() {
+  on client adit verify app.example.test --outside --at 203.0.113.10:443 --key "$home_key" | tee "$demo/verified"
 }
 
 checked_everything() { grep -q "bytes relayed" "$demo/verified" && ! grep -q "not checked" "$demo/verified"; }
