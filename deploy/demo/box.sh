@@ -5,7 +5,7 @@
 set -euo pipefail
 exec 2>&1
 read -r first_process _ </proc/self/stat # as the machine outside numbers it, while /proc is still its own
-mount -t proc proc /proc
+mount -n -t proc proc /proc # -n: without a note in the /run of the machine
 build_dir=$1 once=$2
 export PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 unset ADIT_SOCKET
@@ -23,7 +23,7 @@ demo=/run/demo # everything of this demo: keys, configurations, logs
 
 # The machine's own files stay out of reach: /run, /var/lib and /usr/local/bin are empty here, /etc is a copy.
 private_files() {
-  mount -t tmpfs -o mode=755 tmpfs /run
+  mount -n -t tmpfs -o mode=755 tmpfs /run
   mount -t tmpfs -o mode=755 tmpfs /var/lib
   mkdir -p /run/netns /run/lock "$demo/log"
   cp -a /etc "$demo/etc"

@@ -12,7 +12,7 @@ fi
 # shellcheck disable=SC2016  # the inner shell expands
 exec unshare "${namespaces[@]}" bash -c '
   set -e
-  mount -t tmpfs tmpfs /run
+  mount -n -t tmpfs tmpfs /run
   mkdir -p /run/netns /run/wireguard /run/lock
   ip link set dev lo up
   exec "$@"' box "$@"

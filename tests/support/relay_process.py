@@ -35,6 +35,8 @@ class RelayProcess:
             sandbox = not IS_SANITIZED
         if not sandbox:
             command.append("--no-sandbox")
+        elif IS_SANITIZED:  # the leak check at the end stops all threads by ptrace
+            environment = {**(environment or {}), "ASAN_OPTIONS": "detect_leaks=0"}
         self.process = subprocess.Popen(command + list(options), stderr=subprocess.PIPE,
                                         stdin=subprocess.DEVNULL,
                                         env={**os.environ, **(environment or {})})

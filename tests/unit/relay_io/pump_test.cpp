@@ -54,6 +54,16 @@ struct Bench {
     return out;
   }
 
+  /// The same until the FIN was passed on: what the source had no room for arrives later.
+  std::string drain_to_end() {
+    std::string out;
+    while (!pump.is_finished()) {
+      out += test::read_now(to.far.get());
+      if (run() == PumpStatus::SourceEmpty) REQUIRE(test::wait_readable(from.near.get()));
+    }
+    return out + drain();
+  }
+
   test::TcpPair from = test::tcp_pair();
   test::TcpPair to = test::tcp_pair();
   PipeBudget budget;
@@ -84,7 +94,7 @@ TEST_CASE("pump: a full sink holds bytes, FIN waits for them", "[relay]") {
   ::shutdown(bench.from.far.get(), SHUT_WR);
   CHECK(bench.run() == PumpStatus::SinkFull);
   CHECK_FALSE(bench.pump.is_finished());
-  CHECK(bench.drain().size() == sent);
+  CHECK(bench.drain_to_end().size() == sent);
   CHECK(bench.pump.is_finished());
   char byte = 0;
   CHECK(::read(bench.to.far.get(), &byte, 1) == 0);
