@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kHttpAnswerBytes = 4096;
 constexpr std::size_t kShownBytes = 60;
+constexpr std::string_view kHttpStart = "HTTP/";
 
 struct Finding {
   ProbeResult result = ProbeResult::Other;
@@ -61,6 +62,15 @@ Finding connect_failure(const Error& error) {
   }
 }
 
+/// The status line of anything but a 400 does: no need to wait for the page. So does what is no
+/// HTTP.
+bool says_enough(std::string_view answer) {
+  if (answer.size() < kHttpStart.size()) return false;
+  if (!answer.starts_with(kHttpStart)) return true;
+  return answer.find('\n') != std::string_view::npos &&
+         answer.find(" 400 ") == std::string_view::npos;
+}
+
 /// Sends `request` and gathers the answer until it ends, fills the buffer or patience is over.
 Result<std::string> ask_plainly(const Endpoint& target, const std::string& request,
                                 const os::Patience& patience) {
@@ -77,11 +87,7 @@ Result<std::string> ask_plainly(const Endpoint& target, const std::string& reque
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     if (count <= 0) break;
     answer.append(buffer.data(), static_cast<std::size_t>(count));
-    // The status line of anything but a 400 says enough: do not wait for the page.
-    if (answer.starts_with("HTTP/") && answer.find('\n') != std::string::npos &&
-        answer.find(" 400 ") == std::string::npos) {
-      break;
-    }
+    if (says_enough(answer)) break;
   }
   return answer;
 }
@@ -95,7 +101,7 @@ std::optional<Finding> try_http(const Endpoint& target, const std::string& serve
   if (is_complaint_about_missing_tls(*answer)) {
     return Finding{ProbeResult::Tls, "asks for HTTPS, but did not finish a TLS handshake in time"};
   }
-  if (answer->starts_with("HTTP/")) return Finding{ProbeResult::PlainHttp, first_line(*answer)};
+  if (answer->starts_with(kHttpStart)) return Finding{ProbeResult::PlainHttp, first_line(*answer)};
   if (is_tls_record(*answer)) return Finding{ProbeResult::Tls, "answers with a TLS alert"};
   return std::nullopt;
 }
@@ -108,7 +114,7 @@ std::optional<Finding> judge(const HandshakeOutcome& outcome, const TlsClient& c
   if (is_tls_record(outcome.first_bytes)) {
     return Finding{ProbeResult::Tls, fmt::format("TLS, but: {}", outcome.problem)};
   }
-  if (outcome.first_bytes.starts_with("HTTP/")) {
+  if (outcome.first_bytes.starts_with(kHttpStart)) {
     return Finding{ProbeResult::PlainHttp, first_line(outcome.first_bytes)};
   }
   return std::nullopt;
