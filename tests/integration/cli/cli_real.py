@@ -33,13 +33,24 @@ def document(ran):
     return json.loads(ran.out)
 
 
+def after_probe(run, target):
+    """What `host add` says of the target. Its probe ends after 1 s, which a busy machine can let
+    pass; the same host can be added again, and is tried again."""
+    for _ in range(20):
+        ran = run("host", "add", NAME, "--site", "direct", "--target", target)
+        assert ran.status == 0, ran
+        if "in time" not in ran.err and "does not answer" not in ran.err:
+            break
+    return ran
+
+
 def test_a_host_comes_serves_and_goes():
     with running() as (run, target):
-        ran = run("host", "add", NAME, "--site", "direct", "--target", target)
+        ran = run("host", "add", NAME, "--site", "direct", "--target", target, "--no-probe")
         assert ran.status == 0 and ran.err == "", ran
         assert ran.out.startswith(f"+ host {NAME}") and f"undo: adit host rm {NAME}\n" in ran.out, ran
-        again = run("host", "add", NAME, "--site", "direct", "--target", target)
-        assert (again.status, again.out) == (0, "nothing to change\n"), again
+        again = after_probe(run, target)
+        assert (again.out, again.err) == ("nothing to change\n", ""), again
         other = run("host", "add", NAME, "--site", "direct", "--target", "127.0.0.1:1")
         assert other.status == 1 and other.err.startswith("adit: "), other
         port = document(run("status", "-o", "json"))["hosts"][0]["port"]
@@ -72,8 +83,7 @@ def test_plain_http_at_home_gets_its_caddyfile():
         connection.recv(4096)
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
     with running() as (run, _), traffic.Serving(http) as home:
-        ran = run("host", "add", NAME, "--site", "direct", "--target", "%s:%d" % home.address)
-        assert ran.status == 0, ran
+        ran = after_probe(run, "%s:%d" % home.address)
         assert "answers plain HTTP" in ran.err and f"  {NAME} {{" in ran.err, ran
 
 
