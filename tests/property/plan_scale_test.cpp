@@ -1,7 +1,8 @@
-// How long 10 000 hosts take, printed; hidden, because a timed test would fail on a busy machine:
+// How much CPU 10 000 hosts take, printed; hidden, because a timed test would fail on a busy
+// machine:
 //   property_plan "[scale]"
-#include <chrono>
 #include <cstdio>
+#include <ctime>
 
 #include "common/control/codec.hpp"
 #include "controller/config/ownership.hpp"
@@ -10,12 +11,12 @@
 #include "tests/support/catch.hpp"
 
 using namespace adit;
-using Clock = std::chrono::steady_clock;
 
 namespace {
 
-double milliseconds_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+/// Of this process's CPU: what others do on the machine does not count.
+double milliseconds_since(std::clock_t start) {
+  return 1000.0 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
 }
 
 std::string many_hosts(int count) {
@@ -40,22 +41,22 @@ std::string many_hosts(int count) {
 TEST_CASE("plan: the time for 10 000 hosts", "[.scale]") {
   const config::NodeFacts facts = plan::test::facts();
   const std::string text = many_hosts(10'000);
-  const auto start = Clock::now();
+  const auto start = std::clock();
   const auto state = config::apply_files({{"a.yaml", text}}, {}, {}, facts);
   const double read_ms = milliseconds_since(start);
   REQUIRE(state);
 
-  const auto diff_start = Clock::now();
+  const auto diff_start = std::clock();
   const plan::Desired desired =
       plan::build_desired(*state, {"adit0", 51820, *facts.node_key, facts.pool}, 1);
   const plan::Plan plan = plan::diff(desired, {});
   const double diff_ms = milliseconds_since(diff_start);
   CHECK(desired.table.routes.size() == 10'000);
 
-  const auto changes_start = Clock::now();
+  const auto changes_start = std::clock();
   CHECK(config::changes({}, *state).size() == 10'010);
   std::printf(
-      "10 000 hosts, %.2f MB of YAML: read and validated %.0f ms, desired and diff %.0f ms, "
+      "10 000 hosts, %.2f MB of YAML, CPU: read and validated %.0f ms, desired and diff %.0f ms, "
       "changes %.0f ms, %zu steps\n",
       static_cast<double>(text.size()) / 1e6, read_ms, diff_ms, milliseconds_since(changes_start),
       plan.steps.size());
