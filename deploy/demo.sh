@@ -68,9 +68,10 @@ check_requirements
 # of ending this script leaves anything behind.
 unshare --net --mount --pid --fork --kill-child bash deploy/demo/box.sh "$build_dir" $once &
 box=$!
-trap 'kill -KILL $box 2>/dev/null || :' EXIT
+trap '[ -z "$box" ] || kill -KILL "$box"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 status=0
 wait $box || status=$?
+box= # its number may be somebody else's now
 exit $status
