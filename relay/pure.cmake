@@ -11,3 +11,4 @@ add_library(adit_relay_core STATIC
   tls_alert.cpp)
 add_library(adit::relay_core ALIAS adit_relay_core)
 target_link_libraries(adit_relay_core PUBLIC adit::common)
+target_precompile_headers(adit_relay_core REUSE_FROM adit_common)

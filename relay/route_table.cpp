@@ -27,54 +27,59 @@ std::uint32_t hash_of(const control::Route& spec) {
   return hash_of(spec.port, spec.pattern.kind(), spec.pattern.name());
 }
 
-std::shared_ptr<const Route> make_route(control::Route spec, RouteStates& states) {
-  auto state = states.get(spec.name);
+std::shared_ptr<const Route> make_route(control::Route spec, std::shared_ptr<RouteState> state) {
   return std::make_shared<const Route>(Route{std::move(spec), std::move(state)});
 }
 
 }  // namespace
 
-std::shared_ptr<RouteState> RouteStates::get(const std::string& name) {
-  std::weak_ptr<RouteState>& known = states_[name];
-  if (auto living = known.lock()) return living;
-  auto fresh = std::make_shared<RouteState>();
-  known = fresh;
-  return fresh;
+std::shared_ptr<RouteState> LeavingStates::get(const std::string& name) const {
+  if (const auto known = states_.find(name); known != states_.end()) {
+    if (auto living = known->second.lock()) return living;
+  }
+  return std::make_shared<RouteState>();
 }
 
-void RouteStates::expect(std::size_t count) {
-  states_.reserve(count);
+void LeavingStates::keep(const std::string& name, const std::shared_ptr<RouteState>& state) {
+  states_[name] = state;
 }
 
-void RouteStates::drop_unused() {
+void LeavingStates::drop_unused() {
   std::erase_if(states_, [](const auto& entry) { return entry.second.expired(); });
 }
 
 Result<std::shared_ptr<const RouteTable>> RouteTable::build(control::Table table,
                                                             const RouteTable* previous,
-                                                            RouteStates& states) {
+                                                            LeavingStates& leaving,
+                                                            std::uint64_t digest) {
   if (const auto problems = find_problems(table); !problems.empty()) {
     return fail(Errc::Invalid, fmt::format("{}", fmt::join(problems, "; ")));
   }
   const std::shared_ptr<RouteTable> built(new RouteTable);
   built->settings_ = table.settings;
   built->revision_ = table.revision;
-  built->digest_ = control::digest(table);
+  built->digest_ = digest != 0 ? digest : control::digest(table);
   built->routes_.reserve(table.routes.size());
-  states.expect(table.routes.size());
   for (control::Route& spec : table.routes) {
     const auto* old = previous != nullptr ? previous->find_by_name(spec.name) : nullptr;
     if (old != nullptr && (*old)->spec == spec) {
       built->routes_.push_back(*old);
     } else {
-      built->routes_.push_back(make_route(std::move(spec), states));
+      auto state = old != nullptr ? (*old)->state : leaving.get(spec.name);
+      built->routes_.push_back(make_route(std::move(spec), std::move(state)));
     }
   }
   built->index_routes();
   built->collect_ports();
-  // Looking at all of them pays only when some are left over.
-  if (states.size() > built->routes_.size()) states.drop_unused();
+  leaving.drop_unused();
+  if (previous != nullptr) built->keep_states_of(*previous, leaving);
   return built;
+}
+
+void RouteTable::keep_states_of(const RouteTable& previous, LeavingStates& leaving) const {
+  for (const auto& route : previous.routes_) {
+    if (find_by_name(route->spec.name) == nullptr) leaving.keep(route->spec.name, route->state);
+  }
 }
 
 void RouteTable::index_routes() {

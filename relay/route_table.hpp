@@ -31,14 +31,15 @@ struct Route {
   std::shared_ptr<RouteState> state;  ///< never null
 };
 
-/// The RouteState of every name that a table or a connection still uses: a name that comes back
-/// while its old connections drain counts on. One owner, one thread (whoever builds tables).
-class RouteStates {
+/// The RouteStates of names that left the table while connections still count in them: a name that
+/// comes back while its old connections drain counts on. One owner, one thread (whoever builds
+/// tables).
+class LeavingStates {
  public:
   /// The living state of `name`, or a new one.
-  std::shared_ptr<RouteState> get(const std::string& name);
-  /// About so many names will be asked for.
-  void expect(std::size_t count);
+  [[nodiscard]] std::shared_ptr<RouteState> get(const std::string& name) const;
+  /// Remembers the state of a name that leaves the table, as long as something uses it.
+  void keep(const std::string& name, const std::shared_ptr<RouteState>& state);
   /// Forgets names that nothing uses any more. `build` does it.
   void drop_unused();
 
@@ -57,9 +58,11 @@ class RouteTable {
  public:
   /// Errc::Invalid with all problems of find_problems, "; " between them, and nothing is changed.
   /// A route that equals the one of the same name in `previous` (may be null) is shared with it.
+  /// `digest` is control::digest(table) where the caller knows it; 0: it is computed.
   static Result<std::shared_ptr<const RouteTable>> build(control::Table table,
                                                          const RouteTable* previous,
-                                                         RouteStates& states);
+                                                         LeavingStates& leaving,
+                                                         std::uint64_t digest = 0);
 
   /// The route for `name` on the listener configured with `configured_port`: exact, then the
   /// wildcard of its parent (one label), then the port's catch-all; `name` null (no server name)
@@ -97,6 +100,8 @@ class RouteTable {
   RouteTable() = default;
   void index_routes();
   void collect_ports();
+  /// Remembers the states of `previous` whose names are not in this table.
+  void keep_states_of(const RouteTable& previous, LeavingStates& leaving) const;
   /// The route of this hash for which `is_it(spec)` holds.
   template <class IsIt>
   const std::shared_ptr<const Route>* lookup(const Slots& slots, std::uint32_t hash,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -14,13 +15,7 @@ namespace adit::relay {
 namespace {
 
 constexpr std::string_view kMagic = "adit-table\n";
-constexpr std::uint16_t kFormat = 1;
-
-std::uint64_t fnv1a(std::span<const std::uint8_t> bytes) {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const std::uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3ULL;
-  return hash;
-}
+constexpr std::uint16_t kFormat = 2;
 
 tl::unexpected<Error> damaged(std::string_view how) {
   return fail(Errc::Protocol, fmt::format("the cached route table {}", how));
@@ -31,15 +26,16 @@ tl::unexpected<Error> damaged(std::string_view how) {
 std::vector<std::uint8_t> encode_table_cache(const control::Table& table) {
   const std::vector<std::uint8_t> body = control::encode_table(table);
   ByteWriter out;
+  out.reserve(body.size() + 64);
   out.text(kMagic);
   out.u16(kFormat);
   out.u64(body.size());
-  out.u64(fnv1a(body));
+  out.u64(control::digest_of_encoded(body) ^ table.revision);
   out.bytes(body);
   return out.take();
 }
 
-Result<control::Table> decode_table_cache(std::span<const std::uint8_t> file) {
+Result<CachedTable> decode_table_cache(std::span<const std::uint8_t> file) {
   ByteReader in(file);
   const auto magic = in.bytes(kMagic.size());
   if (!magic || !std::ranges::equal(*magic, kMagic, {}, {},
@@ -57,10 +53,11 @@ Result<control::Table> decode_table_cache(std::span<const std::uint8_t> file) {
     return damaged(fmt::format("has {} bytes instead of {}", in.remaining(), *length));
   }
   const auto body = *in.bytes(in.remaining());
-  if (fnv1a(body) != *checksum) return damaged("does not match its checksum");
   auto table = control::decode_table(body);
   if (!table) return fail(table.error().within("the cached route table"));
-  return table;
+  const std::uint64_t digest = control::digest_of_encoded(body);
+  if ((digest ^ table->revision) != *checksum) return damaged("does not match its checksum");
+  return CachedTable{std::move(*table), digest};
 }
 
 }  // namespace adit::relay

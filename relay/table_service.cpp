@@ -38,7 +38,7 @@ control::Table empty_table() {
 
 TableService::TableService(Parts parts)
     : parts_(std::move(parts)),
-      table_(*RouteTable::build(empty_table(), nullptr, states_)),
+      table_(*RouteTable::build(empty_table(), nullptr, leaving_)),
       retry_timer_(*parts_.loop, [this] { retry(); }),
       held_timer_(*parts_.loop, [this] { release_held(); }),
       previous_timer_(*parts_.loop, [this] { forget_previous(); }) {
@@ -74,7 +74,7 @@ control::SetReply TableService::set(const control::Table& table) {
   const Addresses wanted = addresses_of(table);
   reply.problems = bind_all(wanted);
   if (!reply.problems.empty()) return reply;
-  auto built = RouteTable::build(table, table_.get(), states_);
+  auto built = RouteTable::build(table, table_.get(), leaving_);
   if (!built) {
     reply.problems.push_back(built.error().what);
     return reply;
@@ -134,13 +134,13 @@ void TableService::load_cache() {
     }
     return;
   }
-  auto table = decode_table_cache(*file);
-  if (!table) {
-    log::warning("relay: cached table: {}; continuing without a table", table.error().what);
+  auto cached = decode_table_cache(*file);
+  if (!cached) {
+    log::warning("relay: cached table: {}; continuing without a table", cached.error().what);
     return;
   }
-  const Addresses wanted = addresses_of(*table);
-  auto built = RouteTable::build(std::move(*table), nullptr, states_);
+  const Addresses wanted = addresses_of(cached->table);
+  auto built = RouteTable::build(std::move(cached->table), nullptr, leaving_, cached->digest);
   if (!built) {
     log::warning("relay: cached table: {}; continuing without a table", built.error().what);
     return;

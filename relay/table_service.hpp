@@ -68,7 +68,7 @@ class TableService {
   [[nodiscard]] bool is_used_now(const control::ListenAddress& address) const;
 
   Parts parts_;
-  RouteStates states_;
+  LeavingStates leaving_;
   std::shared_ptr<const RouteTable> table_;
   std::shared_ptr<const RouteTable> previous_;
   std::map<control::ListenAddress, Port> ports_;

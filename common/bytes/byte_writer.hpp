@@ -1,7 +1,6 @@
 // ByteWriter: appends integers (network byte order) and bytes to a growing buffer.
 #pragma once
 
-#include <array>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -51,11 +50,11 @@ class ByteWriter {
 
  private:
   void integer(std::uint64_t value, std::size_t size) {
-    std::array<std::uint8_t, 8> wire{};
+    const std::size_t at = buffer_.size();
+    buffer_.resize(at + size);
     for (std::size_t i = 0; i < size; ++i) {
-      wire[i] = static_cast<std::uint8_t>(value >> (8 * (size - 1 - i)));
+      buffer_[at + i] = static_cast<std::uint8_t>(value >> (8 * (size - 1 - i)));
     }
-    buffer_.insert(buffer_.end(), wire.begin(), wire.begin() + static_cast<std::ptrdiff_t>(size));
   }
 
   std::vector<std::uint8_t> buffer_;

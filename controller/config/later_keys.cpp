@@ -151,7 +151,7 @@ void any_listen(Reader& reader, const Value& value, Nothing&) {
   }
   reader.problem(value, fmt::format("{} is not a port or a range (like 25565/tcp or "
                                     "27015-27030/tcp)",
-                                    quoted(*written)));
+                                    in_quotes(*written)));
 }
 
 void any_tunnel(Reader& reader, const Value& value, Nothing&) {
@@ -192,7 +192,7 @@ void later_resolver(Reader& reader, const Value& value) {
   const auto written = reader.text(value);
   if (!written) return;
   if (!IpAddress::parse(*written) && !Endpoint::parse(*written)) {
-    reader.problem(value, fmt::format("{} is not the address of a resolver", quoted(*written)));
+    reader.problem(value, fmt::format("{} is not the address of a resolver", in_quotes(*written)));
     return;
   }
   reader.not_in_this_version(value, "resolver", kLeaveOut);

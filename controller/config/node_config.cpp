@@ -23,7 +23,7 @@ std::optional<std::string> absolute_path(Reader& reader, const Value& value) {
   auto path = reader.text(value);
   if (path && !path->starts_with('/')) {
     reader.problem(value,
-                   fmt::format("{} is not an absolute path; begin it with /", quoted(*path)));
+                   fmt::format("{} is not an absolute path; begin it with /", in_quotes(*path)));
     return std::nullopt;
   }
   return path;
@@ -58,7 +58,7 @@ void read_interface(Reader& reader, const Value& value, NodeConfig& out) {
     return reader.problem(value,
                           fmt::format("{} is not a name for an interface; use 1 to {} letters, "
                                       "digits, '_', '-' and '.'",
-                                      quoted(*name), kMaxInterfaceName));
+                                      in_quotes(*name), kMaxInterfaceName));
   }
   out.interface = std::move(*name);
 }
@@ -81,7 +81,7 @@ void read_endpoint(Reader& reader, const Value& value, NodeConfig& out) {
   if (!is_endpoint(*written)) {
     return reader.problem(value, fmt::format("{} is not HOST or HOST:PORT (like vps.example.com or "
                                              "192.0.2.1:51820)",
-                                             quoted(*written)));
+                                             in_quotes(*written)));
   }
   out.endpoint = std::move(*written);
 }
@@ -129,7 +129,7 @@ void read_wireguard_go(Reader& reader, const Value& value, NodeConfig& out) {
   if (!program) return;
   if (program->empty() || (program->find('/') != std::string::npos && program->front() != '/')) {
     return reader.problem(value, fmt::format("{} is neither a program's name nor an absolute path",
-                                             quoted(*program)));
+                                             in_quotes(*program)));
   }
   out.wireguard_go = std::move(*program);
 }

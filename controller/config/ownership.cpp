@@ -24,7 +24,7 @@ class Changer {
           {}, "owner",
           fmt::format("{} is not a name for an owner; use 1 to 63 of a-z, 0-9, '.', '_' and '-', "
                       "beginning with a letter or digit",
-                      quoted(owner_)));
+                      in_quotes(owner_)));
     }
   }
 
@@ -56,7 +56,8 @@ class Changer {
   void remove_host(const std::string& name) {
     const auto found = out_.hosts.find(name);
     if (found == out_.hosts.end()) {
-      return problem({}, "hosts." + name, fmt::format("no host {}", quoted(name)), Errc::NotFound);
+      return problem({}, "hosts." + name, fmt::format("no host {}", in_quotes(name)),
+                     Errc::NotFound);
     }
     if (may_change("hosts", "host", name, found->second.owner)) out_.hosts.erase(found);
   }
@@ -66,7 +67,7 @@ class Changer {
     if (found == out_.sites.end()) {
       return problem({}, "sites." + name,
                      name == kDirectSite ? std::string("the site direct is built in")
-                                         : fmt::format("no site {}", quoted(name)),
+                                         : fmt::format("no site {}", in_quotes(name)),
                      Errc::NotFound);
     }
     if (!may_change("sites", "site", name, found->second.owner)) return;
@@ -158,7 +159,7 @@ Checked<Resources> change(const Resources& head, const std::string& owner, Do&& 
 }
 
 Problems invalid_name(std::string path, const std::string& name, std::string_view why) {
-  return {Problem{{}, 0, 0, std::move(path), fmt::format("{}: {}", quoted(name), why)}};
+  return {Problem{{}, 0, 0, std::move(path), fmt::format("{}: {}", in_quotes(name), why)}};
 }
 
 }  // namespace
@@ -240,7 +241,7 @@ Checked<Resources> set_site_key(const Resources& head, const std::string& name,
   const auto found = out.sites.find(name);
   if (found == out.sites.end()) {
     return tl::unexpected(Problems{Problem{
-        {}, 0, 0, "sites." + name, fmt::format("no site {}", quoted(name)), Errc::NotFound}});
+        {}, 0, 0, "sites." + name, fmt::format("no site {}", in_quotes(name)), Errc::NotFound}});
   }
   found->second.public_key = key;
   return out;

@@ -52,7 +52,7 @@ void read_http_port(Reader& reader, const Value& value, Relay& out) {
   const auto port = parse_count(*written, 0, 65535);
   if (!port) {
     return reader.problem(
-        value, fmt::format("{} is neither a port from 0 to 65535 nor off", quoted(*written)));
+        value, fmt::format("{} is neither a port from 0 to 65535 nor off", in_quotes(*written)));
   }
   out.http_port = static_cast<std::uint16_t>(*port);
 }

@@ -208,7 +208,7 @@ void read_sites(Reader& reader, const Value& value, Resources& out) {
               ? "the site direct is built in; it cannot be written"
               : fmt::format("{} is not a name for a site; use 1 to 63 of a-z, 0-9 and '-', "
                             "beginning with a letter or digit",
-                            quoted(name)));
+                            in_quotes(name)));
       continue;
     }
     reader.set_resource(key);
@@ -224,7 +224,7 @@ void read_hosts(Reader& reader, const Value& value, Resources& out) {
     const auto name = normal_host_name(member.key);
     if (!name) {
       reader.problem(member.mark, "hosts",
-                     fmt::format("{}: {}", quoted(member.key), name.error().what));
+                     fmt::format("{}: {}", in_quotes(member.key), name.error().what));
       continue;
     }
     const std::string key = "hosts/" + *name;

@@ -29,7 +29,7 @@ std::string path_element(const std::string& key) {
       key.size() <= kMaxScalarBytes / 4 && !key.empty() && std::ranges::none_of(key, [](char c) {
         return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f;
       });
-  return is_plain ? key : quoted(key);
+  return is_plain ? key : in_quotes(key);
 }
 
 /// "home.lan:443": what looks like a host name with a port.
@@ -90,7 +90,7 @@ std::optional<std::string> Reader::text(const Value& value) {
       value.node.text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
   if (!is_plain || find_bad_text(value.node.text)) {
     problem(value, fmt::format("{} has a control character; a value is one line of plain text",
-                               quoted(value.node.text)));
+                               in_quotes(value.node.text)));
     return std::nullopt;
   }
   return value.node.text;
@@ -103,7 +103,7 @@ std::optional<std::string_view> Reader::choice(const Value& value,
   const auto* const found = std::ranges::find(words, *written);
   if (found != words.end()) return *found;
   const std::vector<std::string_view> known(words);
-  problem(value, fmt::format("{} is not one of {}{}", quoted(*written), fmt::join(known, ", "),
+  problem(value, fmt::format("{} is not one of {}{}", in_quotes(*written), fmt::join(known, ", "),
                              did_you_mean(*written, known)));
   return std::nullopt;
 }
@@ -136,7 +136,7 @@ std::optional<std::uint16_t> Reader::port(const Value& value, std::uint16_t leas
   if (!written) return std::nullopt;
   const auto number = parse_count(*written, least, 65535);
   if (number) return static_cast<std::uint16_t>(*number);
-  problem(value, fmt::format("{} is not a port from {} to 65535", quoted(*written), least));
+  problem(value, fmt::format("{} is not a port from {} to 65535", in_quotes(*written), least));
   return std::nullopt;
 }
 
@@ -151,7 +151,7 @@ std::optional<Milliseconds> Reader::duration(const Value& value, Milliseconds le
   if (!written) return std::nullopt;
   const auto parsed = value_of(*this, value, parse_duration(*written));
   if (!parsed || (*parsed >= least && *parsed <= most)) return parsed;
-  problem(value, fmt::format("{} is not from {} to {}", quoted(*written), format_duration(least),
+  problem(value, fmt::format("{} is not from {} to {}", in_quotes(*written), format_duration(least),
                              format_duration(most)));
   return std::nullopt;
 }
@@ -223,7 +223,7 @@ void unknown_key(Reader& reader, const Member& member, const std::string& parent
                  const std::vector<std::string_view>& known) {
   reader.problem(
       member.mark, parent,
-      fmt::format("unknown key {}{}", quoted(member.key), did_you_mean(member.key, known)));
+      fmt::format("unknown key {}{}", in_quotes(member.key), did_you_mean(member.key, known)));
 }
 
 }  // namespace adit::config

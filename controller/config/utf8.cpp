@@ -56,7 +56,7 @@ std::optional<BadText> find_bad_text(std::string_view text) {
   return std::nullopt;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   std::size_t at = 0;
   while (at < text.size() && at < kMaxQuoted) {

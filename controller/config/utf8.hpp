@@ -20,6 +20,6 @@ std::optional<BadText> find_bad_text(std::string_view text);
 
 /// `text` in double quotes for a message: control characters and bytes that are not UTF-8 as
 /// \xNN, and cut after 100 bytes.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 }  // namespace adit::config

@@ -277,7 +277,7 @@ class Validator {
       advice = did_you_mean(host.site, known);
     }
     if (advice.empty()) advice = "; write it under sites: or use site: direct";
-    problem("hosts", name, "site", fmt::format("no site {}{}", quoted(host.site), advice));
+    problem("hosts", name, "site", fmt::format("no site {}{}", in_quotes(host.site), advice));
   }
 
   void check_target(std::string_view kind, const std::string& name, std::string_view member,

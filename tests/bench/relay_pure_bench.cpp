@@ -84,16 +84,16 @@ control::Table large_table() {
 
 void measure_routes() {
   const control::Table values = large_table();
-  RouteStates states;
+  LeavingStates leaving;
   const std::size_t before = heap_bytes();
   auto begin = cpu_time();
-  const auto table = RouteTable::build(values, nullptr, states).value();
+  const auto table = RouteTable::build(values, nullptr, leaving).value();
   std::chrono::duration<double, std::milli> took = cpu_time() - begin;
   std::printf("%-58s %9.1f ms\n", "build a table of 100 000 routes", took.count());
   std::printf("%-58s %9zu bytes\n", "memory of a route, everything included",
               (heap_bytes() - before) / kRoutes);
   begin = cpu_time();
-  const auto again = RouteTable::build(values, table.get(), states).value();
+  const auto again = RouteTable::build(values, table.get(), leaving).value();
   took = cpu_time() - begin;
   std::printf("%-58s %9.1f ms\n", "build it again with nothing changed", took.count());
 

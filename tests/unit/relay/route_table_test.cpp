@@ -12,9 +12,9 @@ namespace {
 using test::make_route;
 using test::make_table;
 
-std::shared_ptr<const RouteTable> build(const control::Table& table, RouteStates& states,
+std::shared_ptr<const RouteTable> build(const control::Table& table, LeavingStates& leaving,
                                         const RouteTable* previous = nullptr) {
-  auto built = RouteTable::build(table, previous, states);
+  auto built = RouteTable::build(table, previous, leaving);
   REQUIRE(built);
   return *built;
 }
@@ -32,12 +32,12 @@ std::string found(const RouteTable& table, std::uint16_t port, const char* name)
 }
 
 TEST_CASE("route_table: exact, then wildcard of one label, then catch-all", "[relay]") {
-  RouteStates states;
+  LeavingStates leaving;
   const auto routes = build(
       make_table({make_route("exact", "app.example.com"), make_route("wildcard", "*.example.com"),
                   make_route("inner", "*.lab.example.com"), make_route("all", "*"),
                   make_route("single", "localhost")}),
-      states);
+      leaving);
   const auto [name, want] = GENERATE(table<const char*, const char*>({
       {"app.example.com", "exact"},
       {"APP.example.com.", "exact"},
@@ -56,22 +56,22 @@ TEST_CASE("route_table: exact, then wildcard of one label, then catch-all", "[re
 }
 
 TEST_CASE("route_table: no name matches only a catch-all", "[relay]") {
-  RouteStates states;
+  LeavingStates leaving;
   const auto table = build(
       make_table({make_route("exact", "app.example.com"), make_route("wildcard", "*.example.com")}),
-      states);
+      leaving);
   CHECK(found(*table, 443, nullptr).empty());
   CHECK(found(*table, 443, "unknown.test").empty());
   CHECK(found(*table, 443, "app.example.com") == "exact");
 }
 
 TEST_CASE("route_table: each port has its own names and its own catch-all", "[relay]") {
-  RouteStates states;
+  LeavingStates leaving;
   const auto table =
       build(make_table({make_route("a443", "app.example.com"),
                         make_route("a8443", "app.example.com", 8443),
                         make_route("all8443", "*", 8443), make_route("b0", "b.example.com", 0)}),
-            states);
+            leaving);
   CHECK(found(*table, 443, "app.example.com") == "a443");
   CHECK(found(*table, 8443, "app.example.com") == "a8443");
   CHECK(found(*table, 8443, "b.example.com") == "all8443");
@@ -85,8 +85,8 @@ TEST_CASE("route_table: each port has its own names and its own catch-all", "[re
 }
 
 TEST_CASE("route_table: an empty table has no route and no port", "[relay]") {
-  RouteStates states;
-  const auto table = build(control::Table{}, states);  // not even an address to listen on
+  LeavingStates leaving;
+  const auto table = build(control::Table{}, leaving);  // not even an address to listen on
   CHECK(found(*table, 443, "app.example.com").empty());
   CHECK(found(*table, 443, nullptr).empty());
   CHECK(table->find_by_name("x") == nullptr);
@@ -95,10 +95,10 @@ TEST_CASE("route_table: an empty table has no route and no port", "[relay]") {
 }
 
 TEST_CASE("route_table: keeps settings, revision, digest and order", "[relay]") {
-  RouteStates states;
+  LeavingStates leaving;
   control::Table values = make_table({make_route("z", "z.test"), make_route("a", "a.test")}, 7);
   values.settings.privacy = Privacy::Hash;
-  const auto table = build(values, states);
+  const auto table = build(values, leaving);
   CHECK(table->settings() == values.settings);
   CHECK(table->revision() == 7);
   CHECK(table->digest() == control::digest(values));
@@ -110,16 +110,16 @@ TEST_CASE("route_table: keeps settings, revision, digest and order", "[relay]") 
 }
 
 TEST_CASE("route_table: routes that did not change are shared with the previous table", "[relay]") {
-  RouteStates states;
+  LeavingStates leaving;
   const auto first =
       build(make_table({make_route("same", "same.test"), make_route("changed", "changed.test"),
                         make_route("removed", "removed.test")}),
-            states);
+            leaving);
   const auto second =
       build(make_table({make_route("changed", "changed.test", 443, "10.30.0.201:443"),
                         make_route("added", "added.test"), make_route("same", "same.test")},
                        2),
-            states, first.get());
+            leaving, first.get());
   CHECK(*second->find_by_name("same") == *first->find_by_name("same"));
   CHECK(*second->find_by_name("changed") != *first->find_by_name("changed"));
   CHECK((*second->find_by_name("changed"))->state == (*first->find_by_name("changed"))->state);
@@ -127,26 +127,26 @@ TEST_CASE("route_table: routes that did not change are shared with the previous 
   CHECK(found(*first, 443, "removed.test") == "removed");  // the old snapshot is untouched
 }
 
-TEST_CASE("route_states: a state lives as long as a table or a connection uses it", "[relay]") {
-  RouteStates states;
-  auto table = build(make_table({make_route("a", "a.test"), make_route("b", "b.test")}), states);
+TEST_CASE("leaving_states: a state lives as long as a table or a connection uses it", "[relay]") {
+  LeavingStates leaving;
+  auto table = build(make_table({make_route("a", "a.test"), make_route("b", "b.test")}), leaving);
   std::shared_ptr<const Route> connection = *table->find_by_name("a");
   connection->state->active += 1;
-  table = build(make_table({}), states, table.get());
-  states.drop_unused();
-  CHECK(states.size() == 1);  // "a" drains, "b" is forgotten
-  table = build(make_table({make_route("a", "a.test", 8443)}), states, table.get());
+  table = build(make_table({}), leaving, table.get());
+  leaving.drop_unused();
+  CHECK(leaving.size() == 1);  // "a" drains, "b" is forgotten
+  table = build(make_table({make_route("a", "a.test", 8443)}), leaving, table.get());
   CHECK((*table->find_by_name("a"))->state == connection->state);  // it came back: counts on
   connection.reset();
   CHECK((*table->find_by_name("a"))->state->active == 1);
   table.reset();
-  states.drop_unused();
-  CHECK(states.size() == 0);
+  leaving.drop_unused();
+  CHECK(leaving.size() == 0);
 }
 
 TEST_CASE("route_table: a bad table is refused with all its problems and changes nothing",
           "[relay]") {
-  RouteStates states;
+  LeavingStates leaving;
   control::Table bad =
       make_table({make_route("a", "a.test"), make_route("a", "b.test"), make_route("c", "a.test"),
                   make_route("", "d.test"), make_route("e", "e.test"), make_route("f", "f.test")});
@@ -163,11 +163,11 @@ TEST_CASE("route_table: a bad table is refused with all its problems and changes
                                  "route 3 (a.test): an earlier route serves the same on port 443",
                                  "route 4 (d.test): no name", "route 5 (e.test): no target",
                                  "route 6 (f.test): 10.30.0.200:0 is no address and port to dial"});
-  const auto refused = RouteTable::build(bad, nullptr, states);
+  const auto refused = RouteTable::build(bad, nullptr, leaving);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == Errc::Invalid);
   CHECK(refused.error().what.find("route 5 (e.test): no target; route 6") != std::string::npos);
-  CHECK(states.size() == 0);
+  CHECK(leaving.size() == 0);
 }
 
 TEST_CASE("route_table: weights of 0, no listen address, a negative drain", "[relay]") {
