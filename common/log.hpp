@@ -1,6 +1,10 @@
 // One line per event to stderr, with the sd-daemon(3) prefix <3>…<7>: message first, then
 // key=value. Control characters are escaped, so no input can forge a second line. Thread-safe: one
 // write(2) per line. Only main, daemon, relay and listener log; all other code returns errors.
+//
+// Nothing waits for a log: while stderr is full (a pipe that nobody reads), lines are dropped and
+// counted, and the first line that can be written again is preceded by that count. stderr stays
+// blocking, as others may hold it too; a line is never longer than what a writable pipe takes.
 #pragma once
 
 #include <string_view>
@@ -15,8 +19,9 @@ enum class Level { Error = 3, Warning = 4, Notice = 5, Info = 6, Debug = 7 };
 /// Lines less urgent than `level` are dropped. Process-wide; default Info.
 void set_level(Level level);
 [[nodiscard]] bool is_enabled(Level level);
-/// Writes `line` as one line; control characters become \xNN.
-void write(Level level, std::string_view line);
+/// Writes `text` as one line, or drops it if stderr is full; control characters become \xNN, and
+/// what is over PIPE_BUF bytes (4096) is cut off and ends in "...".
+void write(Level level, std::string_view text);
 
 template <class... Args>
 void error(fmt::format_string<Args...> format, Args&&... args) {

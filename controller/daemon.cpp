@@ -91,6 +91,7 @@ Daemon::Daemon(config::NodeConfig config, UniqueFd lock, UniqueFd listener)
     : config_(std::move(config)),
       lock_(std::move(lock)),
       listener_(std::move(listener)),
+      socket_file_(os::SocketFile::at(config_.control_socket)),
       on_terminate_(loop_, SIGTERM, [this] { loop_.stop(); }),
       on_interrupt_(loop_, SIGINT, [this] { loop_.stop(); }),
       on_hangup_(loop_, SIGHUP,
@@ -113,7 +114,7 @@ int Daemon::run() {
   loop_.run();
 
   os::sd_notify("STOPPING=1");
-  ::unlink(config_.control_socket.c_str());
+  socket_file_.remove();
   http_.reset();
   probes_.reset();
   if (!local_->stop(kEndPatience)) {

@@ -1,11 +1,13 @@
-// Daemon: the life of adit-controller. One loop (HTTP, signals), one local worker, one probe
-// thread; they exchange values. The loop holds the newest snapshot and never waits for a worker.
+// Daemon: the life of adit-controller. One loop (HTTP, signals), one local worker, the threads that
+// look at targets; they exchange values. The loop holds the newest snapshot and never waits for a
+// worker.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "common/os/unix_socket.hpp"
 #include "common/result.hpp"
 #include "common/unique_fd.hpp"
 #include "common/uv/loop.hpp"
@@ -53,6 +55,7 @@ class Daemon final : private api::Services {
   config::NodeConfig config_;
   UniqueFd lock_;
   UniqueFd listener_;
+  os::SocketFile socket_file_;  ///< of listener_
   int exit_status_ = 0;
   std::shared_ptr<const apply::Snapshot> snapshot_;
   uv::Signal on_terminate_;

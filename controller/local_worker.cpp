@@ -26,7 +26,8 @@ apply::TunnelAccess tunnel_of(const config::NodeConfig& config) {
       [directory = config.uapi_dir, program = config.wireguard_go] {
         return wireguard::open_backend(directory, program);
       },
-      [](const std::string& interface) { return ::if_nametoindex(interface.c_str()) != 0; });
+      {[](const std::string& interface) { return ::if_nametoindex(interface.c_str()) != 0; },
+       apply::has_ipv6});
 }
 
 }  // namespace
@@ -98,6 +99,7 @@ class LocalWorker::Run {
     snapshot->interface_problem = reconciler_.observed().interface_problem;
     snapshot->implementation = reconciler_.implementation();
     snapshot->open_steps = reconciler_.open_steps();
+    snapshot->own_networks = apply::own_networks(node_->config.interface);
     worker_.mailbox_.post([&events = worker_.events_, snapshot = std::move(snapshot)] {
       events.on_snapshot(snapshot);
     });

@@ -13,46 +13,52 @@ constexpr Seconds kForever{3600};
 
 }  // namespace
 
-ProbeWorker::ProbeWorker(Mailbox& mailbox) : mailbox_(mailbox), queue_(kMaxQueued) {
-  thread_ = std::jthread([this](const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-      if (auto job = queue_.pop(stop, SteadyClock::now() + kForever)) {
-        std::visit([&](auto& one) { handle(one, stop); }, *job);
-      }
-    }
-  });
+ProbeWorker::Line::Line(Milliseconds patience)
+    : patience_(patience),
+      queue_(kMaxQueued),
+      thread_([this](const std::stop_token& stop) { work(stop); }) {}
+
+void ProbeWorker::Line::work(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    const auto next = queue_.pop(stop, SteadyClock::now() + kForever);
+    if (!next) continue;
+    // In less than half of its time a target that is well could seem silent.
+    const bool is_late = next->deadline - SteadyClock::now() < patience_ / 2;
+    const os::Patience patience{next->deadline, stop};
+    next->job(is_late ? nullptr : &patience);
+  }
 }
 
-void ProbeWorker::handle(Probe& probe, const std::stop_token& stop) {
-  auto report = probe::probe_target(probe.question.target, probe.question.server_name,
-                                    {SteadyClock::now() + kProbePatience, stop});
-  mailbox_.post([done = std::move(probe.done), report = std::move(report)] { done(report); });
+void ProbeWorker::Line::add(Job job) {
+  Timed timed{SteadyClock::now() + patience_, std::move(job)};
+  if (!queue_.push(timed)) timed.job(nullptr);
 }
 
-void ProbeWorker::handle(FetchCertificate& fetch, const std::stop_token& stop) {
-  probe::CertificateRequest request;
-  request.at = fetch.question.target;
-  request.server_name = fetch.question.server_name;
-  auto certificate =
-      probe::fetch_certificate(request, {SteadyClock::now() + kCertificatePatience, stop});
-  mailbox_.post(
-      [done = std::move(fetch.done), certificate = std::move(certificate)] { done(certificate); });
-}
+ProbeWorker::ProbeWorker(Mailbox& mailbox)
+    : mailbox_(mailbox), probes_(kProbePatience), certificates_(kCertificatePatience) {}
 
 void ProbeWorker::probe(api::TargetQuestion question, api::Services::ProbeDone done) {
-  Job job = Probe{std::move(question), std::move(done)};
-  if (queue_.push(job)) return;
-  probe::ProbeReport report;
-  report.detail = "too many targets are being looked at; try again later";
-  std::get<Probe>(job).done(report);
+  probes_.add(
+      [this, question = std::move(question), done = std::move(done)](const os::Patience* patience) {
+        probe::ProbeReport report{probe::ProbeResult::NotProbed, "not probed: busy", {}};
+        if (patience != nullptr) {
+          report = probe::probe_target(question.target, question.server_name, *patience);
+        }
+        mailbox_.post([done, report = std::move(report)] { done(report); });
+      });
 }
 
 void ProbeWorker::fetch_certificate(api::TargetQuestion question,
                                     api::Services::CertificateDone done) {
-  Job job = FetchCertificate{std::move(question), std::move(done)};
-  if (queue_.push(job)) return;
-  std::get<FetchCertificate>(job).done(
-      fail(Errc::Unavailable, "too many targets are being looked at; try again later"));
+  certificates_.add([this, question = std::move(question),
+                     done = std::move(done)](const os::Patience* patience) {
+    Result<probe::Certificate> certificate =
+        fail(Errc::Unavailable, "not looked at: busy; try again later");
+    if (patience != nullptr) {
+      certificate = probe::fetch_certificate({question.target, question.server_name}, *patience);
+    }
+    mailbox_.post([done, certificate = std::move(certificate)] { done(certificate); });
+  });
 }
 
 }  // namespace adit

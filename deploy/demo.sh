@@ -15,6 +15,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source-path=SCRIPTDIR
 . deploy/packages.sh
+# shellcheck source-path=SCRIPTDIR
+. deploy/build.sh
 
 once=no build=yes install=yes
 for argument; do
@@ -39,12 +41,6 @@ get_packages() {
   if [ $install = yes ]; then install_packages "${wanted[@]}"; fi
 }
 
-build_programs() {
-  mkdir -p build
-  cmake --preset release >build/release-configure.log || { cat build/release-configure.log && return 1; }
-  cmake --build --preset release --target adit-relay adit-controller adit
-}
-
 check_requirements() {
   local program
   for program in ip nft wg wg-quick nginx curl openssl unshare setpriv /usr/bin/python3; do
@@ -60,13 +56,14 @@ check_requirements() {
 }
 
 [ "$(id -u)" = 0 ] || cannot "it makes network namespaces, and that takes root"
-get_packages
-if [ $build = yes ]; then build_programs; fi
+get_packages || cannot "it needs these packages"
+if [ $build = yes ]; then build_programs || exit 1; fi
 check_requirements
 
-# The box dies with its first process: --kill-child takes it along when unshare is killed, so that no way
-# of ending this script leaves anything behind.
-unshare --net --mount --pid --fork --kill-child bash deploy/demo/box.sh "$build_dir" $once &
+# The box dies with its first process, which --kill-child ties to unshare, and --pdeathsig ties unshare to this
+# script: no way of ending it, SIGKILL included, leaves anything behind.
+setpriv --pdeathsig KILL unshare --net --mount --pid --fork --kill-child \
+  bash deploy/demo/box.sh "$build_dir" $once &
 box=$!
 trap '[ -z "$box" ] || kill -KILL "$box"' EXIT
 trap 'exit 130' INT

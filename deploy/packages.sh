@@ -13,14 +13,15 @@ BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libuv1-dev libfmt-dev libexpect
 # shellcheck disable=SC2034
 DEMO_PACKAGES=(iproute2 nftables wireguard-tools wireguard-go nginx curl openssl python3)
 
-# To run the tests: the demo's, Catch2, a kernel under QEMU, and the checkers of the layering tests.
+# To run the tests: the demo's, Catch2, a kernel under QEMU, the checkers of the layering tests, and the shells
+# that adit completes words in.
 # shellcheck disable=SC2034
 TEST_PACKAGES=(catch2 git binutils clang-format shellcheck strace iputils-ping conntrack iperf3
-  qemu-system-x86 busybox-static kmod cpio)
+  qemu-system-x86 busybox-static kmod cpio zsh fish)
 
-# For `tests/run.sh --all`: libFuzzer comes with clang.
+# For `tests/run.sh --all`: libFuzzer comes with clang, and debootstrap makes a Debian 13.
 # shellcheck disable=SC2034
-FUZZ_PACKAGES=(clang libclang-rt-dev)
+ALL_PACKAGES=(clang libclang-rt-dev debootstrap)
 
 # missing_packages NAME...: those of them that are not installed, one a line.
 missing_packages() {
@@ -34,7 +35,10 @@ missing_packages() {
 # A subshell, so that its EXIT trap puts things back however it ends.
 install_packages() (
   mapfile -t missing < <(missing_packages "$@")
-  [ ${#missing[@]} -gt 0 ] || exit 0
+  if [ ${#missing[@]} = 0 ]; then
+    if policy_is_ours && [ "$(id -u)" = 0 ]; then take_turn && allow_service_start; fi
+    exit 0
+  fi
   if ! command -v apt-get >/dev/null; then
     echo "adit: these Debian packages are needed, and there is no apt-get here: ${missing[*]}" >&2
     exit 77
@@ -44,12 +48,16 @@ install_packages() (
     exit 77
   fi
   echo "adit: installing ${#missing[@]} packages: ${missing[*]}"
-  exec 9</usr/sbin && flock 9 # one at a time: two would fight over policy-rc.d
+  take_turn || exit 1
+  allow_service_start # where a run before this one was killed
   enabled_before=$(enabled_services)
-  forbid_service_start
   trap 'allow_service_start; disable_new_services "$enabled_before"' EXIT
+  forbid_service_start || exit 1
   apt_install "${missing[@]}" </dev/null
 )
+
+# One at a time, until this shell and its apt have ended: two would fight over policy-rc.d.
+take_turn() { exec 9</usr/sbin && flock 9; }
 
 # The package lists are only fetched when they are absent or too old to be of use.
 apt_install() {
@@ -66,19 +74,57 @@ apt_get() {
     -o Dpkg::Options::=--force-confold --no-install-recommends "$@"
 }
 
-# /usr/sbin/policy-rc.d is Debian's switch for this: status 101 means that no service may be started or
-# stopped. A file that the administrator put there stays; ours is known by its mark, in case a run was killed.
+# /usr/sbin/policy-rc.d is Debian's switch for this: status 101 means that no service may be started or stopped.
+# An administrator's that says so stays; any other is put aside for the time. A run that is killed leaves ours
+# there, known by its mark; the next one puts things right, and the text says how a person does.
 policy_file=/usr/sbin/policy-rc.d
+policy_aside=/usr/sbin/policy-rc.d.before-adit
 policy_mark="# put here by adit while it installs packages"
 
+policy_is_ours() { grep -qsxF "$policy_mark" "$policy_file"; }
+
+exists() { [ -e "$1" ] || [ -L "$1" ]; }
+
+policy_forbids_start() { # asked as invoke-rc.d does: about nginx, and about a service that no rule names
+  local service status
+  for service in nginx adit-no-such-service; do
+    status=0
+    "$policy_file" "$service" start </dev/null >/dev/null 2>&1 || status=$?
+    [ $status = 101 ] || return 1
+  done
+}
+
+our_policy() {
+  cat <<POLICY
+#!/bin/sh
+$policy_mark
+# It keeps their services from being started. When no script of adit runs any more, one of them was killed:
+# the next deploy/demo.sh or tests/run.sh puts this right. By hand, as root:
+#   if [ -e $policy_aside ]; then mv $policy_aside $policy_file; else rm $policy_file; fi
+exit 101
+POLICY
+}
+
+# Every step is one rename: whenever it is killed, either file is whole.
 forbid_service_start() {
-  [ -e "$policy_file" ] && return
-  printf '#!/bin/sh\n%s\nexit 101\n' "$policy_mark" >"$policy_file"
-  chmod 755 "$policy_file"
+  if exists "$policy_file"; then
+    if policy_forbids_start; then return; fi
+    echo "adit: $policy_file lets services start; put aside until the packages are installed"
+    cp -a "$policy_file" "$policy_aside.new" || return 1
+    mv -fT "$policy_aside.new" "$policy_aside" || return 1
+  fi
+  our_policy >"$policy_aside.new" && chmod 755 "$policy_aside.new" && mv -fT "$policy_aside.new" "$policy_file"
 }
 
 allow_service_start() {
-  if grep -qsxF "$policy_mark" "$policy_file"; then rm -f "$policy_file"; fi
+  rm -f "$policy_aside.new"
+  if exists "$policy_file" && ! policy_is_ours; then
+    rm -f "$policy_aside" # a copy, of a run that was killed before it put ours there
+  elif exists "$policy_aside"; then
+    mv -fT "$policy_aside" "$policy_file"
+  elif policy_is_ours; then
+    rm -f "$policy_file"
+  fi
 }
 
 # Everything that the next boot would start: systemd's links and the System V ones.

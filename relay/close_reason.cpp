@@ -66,4 +66,14 @@ bool is_refusal(CloseReason reason) {
   return reason >= CloseReason::RefusedNotTls && reason <= CloseReason::RefusedOverHelloLimit;
 }
 
+bool is_early_leave(CloseReason reason) {
+  return reason >= CloseReason::ClientLeftBeforeHello &&
+         reason <= CloseReason::ClientLeftWhileConnecting;
+}
+
+bool is_unserved(CloseReason reason) {
+  return (reason >= CloseReason::ClientLeftBeforeHello && reason <= CloseReason::TargetTimeout) ||
+         reason == CloseReason::OutOfDescriptors || reason == CloseReason::InternalError;
+}
+
 }  // namespace adit::relay

@@ -14,7 +14,7 @@ enum class CloseReason : std::uint8_t {
   Finished,            ///< both sides closed in order
   ClientReset,         ///< the client sent RST; passed on as RST
   TargetReset,         ///< the target sent RST; passed on as RST
-  ClientUnresponsive,  ///< keepalive or TCP_USER_TIMEOUT gave the client up
+  ClientUnresponsive,  ///< keepalive or retransmission gave the client up, or it is unreachable
   TargetUnresponsive,  ///< likewise the target
   IdleTimeout,         ///< no byte in either direction for `timeouts.idle`
   HalfClosedTimeout,   ///< one side closed, the other was silent for `timeouts.half_closed`
@@ -52,5 +52,11 @@ inline constexpr std::size_t kCloseReasonCount =
 
 /// Whether the relay turned the client away for what it sent or is (a `Refused…` reason).
 [[nodiscard]] bool is_refusal(CloseReason reason);
+
+/// Whether the client left by itself before it was relayed (a `ClientLeft…` reason).
+[[nodiscard]] bool is_early_leave(CloseReason reason);
+
+/// Whether the client was turned away for whatever reason, or left early: it was never relayed.
+[[nodiscard]] bool is_unserved(CloseReason reason);
 
 }  // namespace adit::relay

@@ -139,7 +139,7 @@ Connection::Next Connection::read_hello(int) {
   }
   if (!hello_) hello_ = worker_->hello_buffers().lend();
   const auto bytes = room.first(static_cast<std::size_t>(count));
-  if (!worker_->hello_buffers().append(*hello_, bytes)) {
+  if (!hello_ || !worker_->hello_buffers().append(*hello_, bytes)) {
     reset_on_close(client_.fd.get());
     return finish(CloseReason::RefusedOverHelloLimit);
   }
@@ -198,14 +198,11 @@ Connection::Next Connection::while_connecting(Peer peer, int status, int events)
   if (peer == Peer::Target) {
     return state_ == State::Connecting ? on_connected() : send_hello();
   }
-  if (status < 0) {
-    reset_on_close(target_.fd.get());
-    return finish(CloseReason::ClientLeftWhileConnecting);
-  }
+  if (status < 0) return on_broken(Peer::Client, 0);
   // What it sends already waits in its receive queue; only its going away is of interest.
   if ((events & UV_READABLE) != 0) is_client_early_ = true;
   if ((events & UV_DISCONNECT) != 0) client_.has_hung_up = true;
-  return Next::Continue;
+  return (events & UV_PRIORITIZED) != 0 ? on_prioritized(Peer::Client) : Next::Continue;
 }
 
 Connection::Next Connection::on_connected() {
@@ -291,13 +288,20 @@ void Connection::update_interest() {
   if (target_.fd.is_open()) target_.poll.update(from_target);
 }
 
+/// What tells of the reset of a side whose bytes are not read now. epoll(7) reports that one to
+/// whoever waits for anything at all; but after the FIN, DISCONNECT would never fall silent again.
+/// PRIORITIZED does, save for an urgent byte that nobody reads: then the deadline has to do.
+int Connection::reset_interest(const Side& side, bool has_ended) {
+  if (!side.has_hung_up && !has_ended) return UV_DISCONNECT;
+  return side.is_noisy ? 0 : UV_PRIORITIZED;
+}
+
 /// Of one side while relaying: `from` takes its bytes, `to` brings it bytes.
 int Connection::relay_interest(const Side& side, const Pump& from, const Pump& to) {
-  int events = to.is_blocked() ? UV_WRITABLE : 0;
-  if (from.is_finished()) return events;
-  if (!from.is_blocked()) return events | UV_READABLE;
-  // Its bytes have to wait, but its reset should not.
-  return side.has_hung_up ? events : events | UV_DISCONNECT;
+  const int events = to.is_blocked() ? UV_WRITABLE : 0;
+  if (!from.is_finished() && !from.is_blocked()) return events | UV_READABLE;
+  // Its bytes have to wait or have ended, but its reset should be seen.
+  return events | reset_interest(side, from.is_finished());
 }
 
 int Connection::client_interest() const {
@@ -310,7 +314,7 @@ int Connection::client_interest() const {
       // Rarely does a client speak before it has an answer: READABLE, which stays armed for
       // Relaying, until it does.
       if (!is_client_early_) return UV_READABLE;
-      return client_.has_hung_up ? 0 : UV_DISCONNECT;
+      return reset_interest(client_, false);
     case State::Relaying:
       return relay_interest(client_, to_target_, to_client_);
     case State::Closed:

@@ -94,6 +94,7 @@ class Connection final : public TimerNode {
     UniqueFd fd;  // before poll: members die in reverse, so the poll closes first
     uv::Poll poll;
     bool has_hung_up = false;  ///< its FIN was seen while nothing is read from it
+    bool is_noisy = false;     ///< PRIORITIZED fires without a reset: see reset_interest
   };
 
   static void on_client(void* context, int status, int events) noexcept;
@@ -111,6 +112,7 @@ class Connection final : public TimerNode {
   Next send_hello();
   Next relay(Peer peer, int status, int events);
   Next pump_to(Peer sink);
+  Next on_prioritized(Peer peer);
   Next on_broken(Peer peer, int error);
   Next linger(int status);
   Next refuse(CloseReason reason, std::optional<Alert> alert);
@@ -119,6 +121,7 @@ class Connection final : public TimerNode {
   void leave_hello();
   void count_moved();
   void update_interest();
+  [[nodiscard]] static int reset_interest(const Side& side, bool has_ended);
   [[nodiscard]] static int relay_interest(const Side& side, const Pump& from, const Pump& to);
   [[nodiscard]] int client_interest() const;
   [[nodiscard]] int target_interest() const;

@@ -25,6 +25,9 @@ Connection::Next Connection::relay(Peer peer, int status, int events) {
   Side& side = peer == Peer::Client ? client_ : target_;
   const Peer other = peer == Peer::Client ? Peer::Target : Peer::Client;
   if ((events & UV_DISCONNECT) != 0) side.has_hung_up = true;
+  if ((events & UV_PRIORITIZED) != 0 && on_prioritized(peer) == Next::Finished) {
+    return Next::Finished;
+  }
   if ((events & UV_WRITABLE) != 0 && pump_to(peer) == Next::Finished) return Next::Finished;
   if ((events & UV_READABLE) != 0 && pump_to(other) == Next::Finished) return Next::Finished;
   return Next::Continue;
@@ -74,7 +77,18 @@ void Connection::count_moved() {
   if (down != 0) route_->state->bytes_to_client.fetch_add(down, std::memory_order_relaxed);
 }
 
-/// `peer` is gone without a FIN: passes on what it had sent before, then its reset.
+/// Only asked for to see a reset, which comes with an error; else it is an urgent byte.
+Connection::Next Connection::on_prioritized(Peer peer) {
+  Side& side = peer == Peer::Client ? client_ : target_;
+  if (const int error = take_socket_error(side.fd.get()); error != 0) {
+    return on_broken(peer, error);
+  }
+  side.is_noisy = true;
+  return Next::Continue;
+}
+
+/// `peer` is gone without a FIN: passes on what it had sent before, then its reset. Best effort:
+/// with the reset the kernel drops what it could not send at once (a closed window, a lost packet).
 Connection::Next Connection::on_broken(Peer peer, int error) {
   if (state_ == State::Relaying) {
     Pump& pump = peer == Peer::Client ? to_target_ : to_client_;
@@ -91,6 +105,7 @@ Connection::Next Connection::on_broken(Peer peer, int error) {
   reset_on_close(client_.fd.get());
   reset_on_close(target_.fd.get());
   if (peer == Peer::Client) {
+    if (state_ != State::Relaying) return finish(CloseReason::ClientLeftWhileConnecting);
     return finish(is_silence(error) ? CloseReason::ClientUnresponsive : CloseReason::ClientReset);
   }
   return finish(is_silence(error) ? CloseReason::TargetUnresponsive : CloseReason::TargetReset);

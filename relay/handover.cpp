@@ -1,10 +1,13 @@
 #include "relay/handover.hpp"
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <span>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -23,7 +26,7 @@ namespace {
 constexpr const char* kVariable = "ADIT_RELAY_STATE";
 constexpr std::string_view kFirstLine = "adit-relay-state 1";
 constexpr int kTryMilliseconds = 2000;
-constexpr std::size_t kLongest = std::size_t{1} << 20;
+constexpr std::size_t kLongest = std::size_t{16} << 20;  // a million descriptors
 
 void keep_over_exec(int fd, bool is_kept) {
   ::fcntl(fd, F_SETFD, is_kept ? 0 : FD_CLOEXEC);
@@ -85,60 +88,19 @@ bool read_line(const std::string& line, SupervisorState& state) {
   return true;
 }
 
-}  // namespace
-
-Result<void> try_program(const std::string& program) {
-  const pid_t pid = ::fork();
-  if (pid < 0) return fail_sys("try " + program, errno);
-  if (pid == 0) {
-    const int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-    ::dup2(nowhere, STDOUT_FILENO);
-    sigset_t none;
-    sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    ::execl(program.c_str(), program.c_str(), "--version", nullptr);
-    _exit(errno == ENOENT ? 127 : 126);
-  }
-  const UniqueFd child(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  pollfd watched{child.get(), POLLIN, 0};
-  if (::poll(&watched, 1, kTryMilliseconds) != 1) ::kill(pid, SIGKILL);
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-  return fail(Errc::Invalid,
-              fmt::format("{} --version does not work ({})", program,
-                          WIFEXITED(status) ? fmt::format("status {}", WEXITSTATUS(status))
-                                            : fmt::format("signal {}", WTERMSIG(status))));
-}
-
-Error execute_with(const SupervisorState& state, const std::string& program,
-                   const std::vector<std::string>& arguments) {
-  const UniqueFd memory(::memfd_create("adit-relay-state", 0));
-  if (!memory.is_open()) return sys_error("keep the state", errno);
+/// `state` as text in a memory file that stays open over exec; the caller's variable names it.
+Result<UniqueFd> write_text(const SupervisorState& state) {
+  UniqueFd memory(::memfd_create("adit-relay-state", 0));
+  if (!memory.is_open()) return fail_sys("keep the state", errno);
   const std::string text = to_text(state);
-  if (auto written = os::write_all(
-          memory.get(), {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
-      !written) {
-    return written.error();
+  const std::span bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+  if (auto written = os::write_all(memory.get(), bytes); !written) {
+    return fail(std::move(written).error());
   }
-  ::setenv(kVariable, std::to_string(memory.get()).c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
-  keep_all_over_exec(state, true);
-  std::vector<std::string> copies = arguments;
-  std::vector<char*> pointers;
-  for (std::string& argument : copies) pointers.push_back(argument.data());
-  pointers.push_back(nullptr);
-  ::execv(program.c_str(), pointers.data());
-  Error error = sys_error("execute " + program, errno);
-  keep_all_over_exec(state, false);
-  ::unsetenv(kVariable);  // NOLINT(concurrency-mt-unsafe)
-  return error;
+  return memory;
 }
 
-void forget_inherited_descriptors() {
-  if (std::getenv(kVariable) == nullptr) ::close_range(3, ~0U, 0);  // NOLINT(concurrency-mt-unsafe)
-}
-
-Result<std::optional<SupervisorState>> take_handover() {
+Result<std::optional<SupervisorState>> read_text() {
   const char* variable = std::getenv(kVariable);  // NOLINT(concurrency-mt-unsafe): one thread
   if (variable == nullptr) return std::nullopt;
   const UniqueFd memory(std::atoi(variable));  // NOLINT(cert-err34-c): 0 fails below
@@ -154,8 +116,84 @@ Result<std::optional<SupervisorState>> take_handover() {
   while (std::getline(lines, line)) {
     if (!read_line(line, state)) return fail(Errc::Protocol, "cannot understand: " + line);
   }
-  keep_all_over_exec(state, false);
   return state;
+}
+
+/// Executes `program`; returns only when that failed.
+Error execute(const std::string& program, std::vector<std::string> arguments, int memory) {
+  ::setenv(kVariable, std::to_string(memory).c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
+  std::vector<char*> pointers;
+  for (std::string& argument : arguments) pointers.push_back(argument.data());
+  pointers.push_back(nullptr);
+  ::execv(program.c_str(), pointers.data());
+  Error error = sys_error("execute " + program, errno);
+  ::unsetenv(kVariable);  // NOLINT(concurrency-mt-unsafe)
+  return error;
+}
+
+[[noreturn]] void become_check(const std::string& program, std::vector<std::string> arguments,
+                               int memory) {
+  const int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  ::dup2(nowhere, STDOUT_FILENO);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  arguments.emplace_back("--check");
+  const Error error = execute(program, std::move(arguments), memory);
+  _exit(error.sys_errno == ENOENT ? 127 : 126);
+}
+
+}  // namespace
+
+std::string program_file() {
+  std::array<char, 4096> path{};
+  const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size() - 1);
+  return length > 0 ? path.data() : "/proc/self/exe";
+}
+
+Result<void> try_program(const SupervisorState& state, const std::string& program,
+                         const std::vector<std::string>& arguments) {
+  auto memory = write_text(state);
+  if (!memory) return fail(std::move(memory).error());
+  const pid_t pid = ::fork();
+  if (pid < 0) return fail_sys("try " + program, errno);
+  if (pid == 0) become_check(program, arguments, memory->get());
+  const UniqueFd child(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  pollfd watched{child.get(), POLLIN, 0};
+  if (::poll(&watched, 1, kTryMilliseconds) != 1) ::kill(pid, SIGKILL);
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  return fail(Errc::Invalid,
+              fmt::format("{} refuses to take over ({})", program,
+                          WIFEXITED(status) ? fmt::format("status {}", WEXITSTATUS(status))
+                                            : fmt::format("signal {}", WTERMSIG(status))));
+}
+
+Error execute_with(const SupervisorState& state, const std::string& program,
+                   const std::vector<std::string>& arguments) {
+  const auto memory = write_text(state);
+  if (!memory) return memory.error();
+  keep_all_over_exec(state, true);
+  Error error = execute(program, arguments, memory->get());
+  keep_all_over_exec(state, false);
+  return error;
+}
+
+void forget_inherited_descriptors() {
+  if (std::getenv(kVariable) == nullptr) ::close_range(3, ~0U, 0);  // NOLINT(concurrency-mt-unsafe)
+}
+
+Result<std::optional<SupervisorState>> take_handover() {
+  auto state = read_text();
+  if (state && *state) keep_all_over_exec(**state, false);
+  return state;
+}
+
+Result<void> check_handover() {
+  // The descriptors that it names are not open here: there is nothing to give back.
+  if (auto state = read_text(); !state) return fail(std::move(state).error());
+  return {};
 }
 
 }  // namespace adit::relay

@@ -10,9 +10,17 @@
 
 namespace adit::relay {
 
-/// Does `program` start at all? Runs it with --version, for at most two seconds: once this process
-/// has become a program that does not work there is no way back.
-Result<void> try_program(const std::string& program);
+/// The file that this process runs, to be executed again even when a package replaced it.
+std::string program_file();
+
+/// Would `program` take over? Runs it as execute_with would, but with --check, for at most two
+/// seconds: once this process has become a program that does not work there is no way back.
+Result<void> try_program(const SupervisorState& state, const std::string& program,
+                         const std::vector<std::string>& arguments);
+
+/// What --check does: reads what execute_with would hand over, if anything, and takes nothing of
+/// it.
+Result<void> check_handover();
 
 /// Executes `program` with `arguments` and everything in `state`; returns only when that failed,
 /// with `state` unharmed.

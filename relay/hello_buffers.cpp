@@ -1,5 +1,7 @@
 #include "relay/hello_buffers.hpp"
 
+#include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace adit::relay {
@@ -11,6 +13,7 @@ constexpr std::size_t kMaxSpare = 64;
 }  // namespace
 
 std::unique_ptr<HelloBuffer> HelloBuffers::lend() {
+  if (!budget_->take_bytes(kUsualHello)) return nullptr;
   auto buffer = std::make_unique<HelloBuffer>();
   if (!spare_.empty()) {
     buffer->bytes = std::move(spare_.back());
@@ -22,13 +25,20 @@ std::unique_ptr<HelloBuffer> HelloBuffers::lend() {
 }
 
 bool HelloBuffers::append(HelloBuffer& buffer, std::span<const std::uint8_t> bytes) {
-  if (!budget_->take_bytes(bytes.size())) return false;
+  const std::size_t needed = buffer.bytes.size() + bytes.size();
+  const std::size_t reserved = buffer.bytes.capacity();
+  assert(needed <= kMaxBufferedBytes);
+  if (needed > reserved) {
+    const std::size_t grown = std::clamp(2 * reserved, needed, kMaxBufferedBytes);
+    if (!budget_->take_bytes(grown - reserved)) return false;
+    buffer.bytes.reserve(grown);
+  }
   buffer.bytes.insert(buffer.bytes.end(), bytes.begin(), bytes.end());
   return true;
 }
 
 void HelloBuffers::give_back(std::unique_ptr<HelloBuffer> buffer) {
-  budget_->give_back_bytes(buffer->bytes.size());
+  budget_->give_back_bytes(buffer->bytes.capacity());
   buffer->bytes.clear();
   if (buffer->bytes.capacity() <= kUsualHello && spare_.size() < kMaxSpare) {
     spare_.push_back(std::move(buffer->bytes));

@@ -1,6 +1,7 @@
 // Buffers for clients whose ClientHello is being read: borrowed with the first byte, given back
-// once the hello is on its way to the target. HelloBudget bounds them, and the clients that have
-// not said hello yet, over all workers: what a stranger can make us hold.
+// once the hello is on its way to the target. HelloBudget bounds them (what is reserved, not what
+// is filled), and the clients that have not said hello yet, over all workers: what a stranger can
+// make us hold. Besides, each worker keeps up to 256 KiB of spare buffers.
 #pragma once
 
 #include <atomic>
@@ -39,6 +40,9 @@ class HelloBudget {
     return false;
   }
 
+  /// Taken now.
+  [[nodiscard]] std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+
   void give_back_bytes(std::size_t count) { bytes_.fetch_sub(count, std::memory_order_relaxed); }
 
  private:
@@ -59,15 +63,16 @@ class HelloBuffers {
  public:
   explicit HelloBuffers(HelloBudget& budget) : budget_(&budget) {}
 
-  /// An empty buffer.
+  /// An empty buffer; null if the budget of the process does not allow it.
   [[nodiscard]] std::unique_ptr<HelloBuffer> lend();
-  /// Adds `bytes` to `buffer`; false if the budget of the process does not allow it.
+  /// Adds `bytes` to `buffer`, which then has at most kMaxBufferedBytes; false, and nothing added,
+  /// if the budget does not allow it.
   [[nodiscard]] bool append(HelloBuffer& buffer, std::span<const std::uint8_t> bytes);
   void give_back(std::unique_ptr<HelloBuffer> buffer);
 
  private:
   HelloBudget* budget_;
-  std::vector<std::vector<std::uint8_t>> spare_;  ///< empty, with kUsualHello of capacity
+  std::vector<std::vector<std::uint8_t>> spare_;  ///< empty, of kUsualHello bytes
 };
 
 }  // namespace adit::relay

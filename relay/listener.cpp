@@ -46,7 +46,10 @@ Result<std::unique_ptr<Listener>> Listener::create(Worker& worker, uv::Loop& loo
   if (::listen(listener->fd_.get(), kBacklog) != 0) return fail_sys("listen", errno);
   auto poll = uv::Poll::create(
       loop, listener->fd_.get(),
-      [](void* context, int, int) noexcept { static_cast<Listener*>(context)->accept_some(); },
+      [](void* context, int status, int) noexcept {
+        auto& self = *static_cast<Listener*>(context);
+        status < 0 ? self.fail_with(-status) : self.accept_some();
+      },
       listener.get());
   if (!poll) return fail(std::move(poll).error());
   listener->poll_ = std::move(*poll);
@@ -61,6 +64,8 @@ void Listener::pause() {
 }
 
 void Listener::resume() {
+  // It is still bound. If it cannot listen, accepting fails again.
+  if (std::exchange(is_destroyed_, false)) static_cast<void>(::listen(fd_.get(), kBacklog));
   poll_.update(UV_READABLE);
 }
 
@@ -79,8 +84,19 @@ void Listener::accept_some() {
         return;
       case Accepted::OutOfResources:
         return worker_->pause_accepting();
+      case Accepted::Failed:
+        return fail_with(errno);
     }
   }
+}
+
+/// Readiness would go on without end, or, after libuv saw an error, never come again.
+void Listener::fail_with(int error) {
+  pause();
+  // shutdown(2) leaves no error behind.
+  const int cause = take_socket_error(fd_.get());
+  is_destroyed_ = cause != 0;
+  worker_->retry_accepting(configured_, is_destroyed_ ? cause : error);
 }
 
 Listener::Accepted Listener::accept_one() {
@@ -90,7 +106,8 @@ Listener::Accepted Listener::accept_one() {
                         SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!fd.is_open()) {
     if (is_out_of_resources(errno)) return Accepted::OutOfResources;
-    return is_of_the_client(errno) ? Accepted::One : Accepted::None;
+    if (is_of_the_client(errno)) return Accepted::One;
+    return errno == EAGAIN ? Accepted::None : Accepted::Failed;
   }
   const auto client = Endpoint::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), size);
   if (client) worker_->take(std::move(fd), *client, configured_.port);

@@ -1,5 +1,6 @@
 // One listening socket of one worker: accepts until EAGAIN, bounded per turn, and hands each client
-// to its worker. Pauses when descriptors or memory run out; the worker resumes it.
+// to its worker. Pauses when descriptors or memory run out or the socket fails; the worker resumes
+// it.
 #pragma once
 
 #include <memory>
@@ -28,22 +29,26 @@ class Listener {
   [[nodiscard]] const control::ListenAddress& configured() const { return configured_; }
 
   void pause();
+  /// Accepts again. A socket that was destroyed from outside (`ss -K`) listens anew; one that its
+  /// owner has shut down does not, and fails again.
   void resume();
   /// Lets no new connection into the queue (other copies of the socket included) and takes those
   /// that are in it.
   void accept_the_last();
 
  private:
-  enum class Accepted { One, None, OutOfResources };
+  enum class Accepted { One, None, OutOfResources, Failed };
 
   Listener(Worker& worker, control::ListenAddress configured, UniqueFd fd);
   void accept_some();
   Accepted accept_one();
+  void fail_with(int error);
 
   Worker* worker_;
   control::ListenAddress configured_;
   UniqueFd fd_;
   uv::Poll poll_;
+  bool is_destroyed_ = false;
 };
 
 }  // namespace adit::relay

@@ -1,5 +1,6 @@
 #include "relay/listener_store.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -49,9 +50,12 @@ Result<std::uint16_t> port_of(int fd) {
   return endpoint->port;
 }
 
-Result<BoundListener> bind_all(const control::ListenAddress& address, unsigned count) {
+/// `overlaps_own`: a listener of ours is there too.
+Result<BoundListener> bind_all(const control::ListenAddress& address, unsigned count,
+                               bool overlaps_own) {
   // SO_REUSEPORT would silently share the port with any other process of our user: ask alone first.
-  if (address.port != 0) {
+  // Where we are ourselves that was done, for the wider or for the narrower address.
+  if (address.port != 0 && !overlaps_own) {
     if (auto alone = bind_one(address.address, address.port, Sharing::Alone); !alone) {
       return fail(std::move(alone).error());
     }
@@ -75,14 +79,22 @@ Result<const BoundListener*> ListenerStore::bind(const control::ListenAddress& a
   if (const auto found = listeners_.find(address); found != listeners_.end()) {
     return &found->second;
   }
-  auto bound = bind_all(address, count);
+  auto bound = bind_all(address, count, overlaps_own(address));
   const bool has_no_v6 = !bound && (bound.error().sys_errno == EAFNOSUPPORT ||
                                     bound.error().sys_errno == EADDRNOTAVAIL);
   if (has_no_v6 && address.address.is_unspecified() && !address.address.is_v4()) {
-    bound = bind_all({IpAddress(), address.port}, count);
+    bound = bind_all({IpAddress(), address.port}, count, overlaps_own(address));
   }
   if (!bound) return fail(std::move(bound).error());
   return &listeners_.emplace(address, std::move(*bound)).first->second;
+}
+
+bool ListenerStore::overlaps_own(const control::ListenAddress& address) const {
+  return std::ranges::any_of(listeners_, [&](const auto& each) {
+    const auto& [other, bound] = each;
+    return bound.port == address.port &&
+           (other.address.is_unspecified() || address.address.is_unspecified());
+  });
 }
 
 void ListenerStore::unbind(const control::ListenAddress& address) {
@@ -90,6 +102,14 @@ void ListenerStore::unbind(const control::ListenAddress& address) {
   if (found == listeners_.end()) return;
   for (const UniqueFd& fd : found->second.fds) ::shutdown(fd.get(), SHUT_RDWR);
   listeners_.erase(found);
+}
+
+void ListenerStore::unbind_all_but(const std::set<control::ListenAddress>& kept) {
+  std::vector<control::ListenAddress> unwanted;
+  for (const auto& [address, listener] : listeners_) {
+    if (!kept.contains(address)) unwanted.push_back(address);
+  }
+  for (const auto& address : unwanted) unbind(address);
 }
 
 void ListenerStore::adopt(const control::ListenAddress& address, BoundListener listener) {

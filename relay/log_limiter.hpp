@@ -1,5 +1,5 @@
-// LogLimiter: so many lines per second and no more; the rest are counted. One per worker; PURE
-// given the time.
+// LogLimiter: so many lines in a period and no more; the rest are counted. One worker's; PURE given
+// the time.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,15 @@ namespace adit::relay {
 
 class LogLimiter {
  public:
-  explicit LogLimiter(std::uint32_t lines_per_second) : lines_per_second_(lines_per_second) {}
+  LogLimiter(std::uint32_t lines, Seconds period) : max_lines_(lines), period_(period) {}
 
   /// May a line be written now? A no is counted as suppressed.
   bool allows(TimePoint now) {
-    if (now >= second_ends_) {
-      second_ends_ = now + Seconds{1};
+    if (now >= period_ends_) {
+      period_ends_ = now + period_;
       lines_ = 0;
     }
-    if (lines_ < lines_per_second_) {
+    if (lines_ < max_lines_) {
       ++lines_;
       return true;
     }
@@ -31,10 +31,11 @@ class LogLimiter {
   std::uint64_t take_suppressed() { return std::exchange(suppressed_, 0); }
 
  private:
-  std::uint32_t lines_per_second_;
+  std::uint32_t max_lines_;
   std::uint32_t lines_ = 0;
+  Seconds period_;
   std::uint64_t suppressed_ = 0;
-  TimePoint second_ends_;
+  TimePoint period_ends_;
 };
 
 }  // namespace adit::relay

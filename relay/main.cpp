@@ -24,6 +24,11 @@ int main(int argc, char** argv) {
   }
   const auto& options = std::get<relay::Options>(*command);
   if (options.is_data_process) return relay::run_data_process(options);
+  if (options.is_check) {
+    const auto checked = relay::check_handover();
+    if (!checked) adit::log::error("adit-relay: {}", checked.error().what);
+    return checked ? 0 : 1;
+  }
   relay::forget_inherited_descriptors();
   auto supervisor = relay::Supervisor::create(options, arguments);
   if (!supervisor) {

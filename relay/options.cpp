@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -16,7 +17,7 @@ namespace {
 
 constexpr std::string_view kUsage =
     R"(usage: adit-relay [--control PATH] [--state-dir DIR] [--workers N]
-                  [--controller-user NAME|UID] [--no-sandbox]
+                  [--controller-user NAME|UID] [--no-sandbox] [--check]
 
 Takes TLS connections from the internet and passes their bytes, unread, to the target that the
 route table names for the server name. The table comes over the control socket.
@@ -26,7 +27,10 @@ route table names for the server name. The table comes over the control socket.
   --workers N               threads that serve connections, 1 to 64 (default: one per CPU)
   --controller-user USER    name or uid that may use the control socket, besides root and our own
   --no-sandbox              no seccomp filter and no Landlock ruleset for the data process
+  --check                   only check the options (and, in a reload, what would be taken over)
   --help, --version         print this text, the version
+
+Paths are absolute. The folder of the control socket must exist.
 
 SIGTERM ends it, SIGHUP starts the program file anew without losing a connection.
 )";
@@ -69,19 +73,29 @@ Result<void> set_controller_user(Options& options, const std::string& value) {
   return {};
 }
 
-/// Options that take a value. Errc::NotFound if `name` is none of them.
+/// Absolute, as what runs for months must not depend on where it was started; without "..", whose
+/// meaning a symbolic link changes.
+Result<void> set_path(std::string& option, std::string_view name, const std::string& value) {
+  const std::filesystem::path path(value);
+  if (!path.is_absolute()) {
+    return fail(Errc::Invalid,
+                fmt::format("{} {}: is not an absolute path; begin it with /", name, value));
+  }
+  if (std::ranges::find(path, "..") != path.end()) {
+    return fail(Errc::Invalid, fmt::format("{} {}: write the path without ..", name, value));
+  }
+  option = path.lexically_normal().string();
+  if (option.size() > 1 && option.ends_with('/')) option.pop_back();
+  return {};
+}
+
+/// Options that take a value.
 Result<void> set_value(Options& options, std::string_view name, const std::string& value) {
   if (value.empty()) return fail(Errc::Invalid, fmt::format("{} needs a value", name));
-  if (name == "--control") {
-    options.control_path = value;
-  } else if (name == "--state-dir") {
-    options.state_dir = value;
-  } else if (name == "--workers") {
-    return set_workers(options, value);
-  } else if (name == "--controller-user") {
-    return set_controller_user(options, value);
-  }
-  return {};
+  if (name == "--control") return set_path(options.control_path, name, value);
+  if (name == "--state-dir") return set_path(options.state_dir, name, value);
+  if (name == "--workers") return set_workers(options, value);
+  return set_controller_user(options, value);
 }
 
 bool takes_value(std::string_view name) {
@@ -95,6 +109,8 @@ bool set_flag(Options& options, std::string_view name) {
     options.has_sandbox = false;
   } else if (name == "--data-process") {
     options.is_data_process = true;
+  } else if (name == "--check") {
+    options.is_check = true;
   } else {
     return false;
   }

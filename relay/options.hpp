@@ -16,11 +16,12 @@ namespace adit::relay {
 inline constexpr unsigned kMaxWorkers = 64;
 
 struct Options {
-  std::string control_path = "/run/adit-relay/relay.sock";
-  std::string state_dir = "/var/lib/adit-relay";
+  std::string control_path = "/run/adit-relay/relay.sock";  ///< absolute and normal, as state_dir:
+  std::string state_dir = "/var/lib/adit-relay";  ///< no ".", "..", "//", no "/" at the end
   unsigned workers = 1;                  ///< 1..kMaxWorkers; default: the CPUs this process may use
   std::optional<uid_t> controller_user;  ///< may use the control socket besides root and ourselves
   bool has_sandbox = true;
+  bool is_check = false;         ///< only say whether this program would start with these options
   bool is_data_process = false;  ///< how the supervisor starts the other process; hidden
 };
 

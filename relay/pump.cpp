@@ -54,14 +54,17 @@ PumpStatus Pump::step(int source, int sink, const PumpTools& tools) {
   if (is_finished_) return PumpStatus::Finished;
   if (!pipe_) pipe_ = tools.pipes->lend(tools.now);
   if (!pipe_) return peek(source, sink, tools.scratch);
-  return streaming_ >= kSpliceFrom ? splice(source, sink) : copy(source, sink, tools.scratch);
+  return streaming_ >= kSpliceFrom ? splice(source, sink, tools.scratch)
+                                   : copy(source, sink, tools.scratch);
 }
 
-PumpStatus Pump::splice(int source, int sink) {
+PumpStatus Pump::splice(int source, int sink, std::span<std::uint8_t> scratch) {
   const IoResult in = pipe_->fill_from(source);
-  if (in.status == IoStatus::Eof) return finish(sink);
-  // Nothing is held, so the pipe has room: the source is empty.
-  if (in.status == IoStatus::WantRead) return PumpStatus::SourceEmpty;
+  // Nothing is held, so the pipe has room; but splice(2) also stops in front of an urgent byte and
+  // says the same as at the end. recv(2) steps over it: only its answer is the truth.
+  if (in.status == IoStatus::WantRead || in.status == IoStatus::Eof) {
+    return copy(source, sink, scratch);
+  }
   if (in.status == IoStatus::Failed) return failed(PumpStatus::SourceFailed, errno);
   rate(in.bytes);
   const PumpStatus status = flush(sink);

@@ -5,6 +5,8 @@
 // goes back as soon as it is empty, so an idle direction holds nothing. Where no pipe is to be had,
 // bytes stay in the source's receive queue until the sink has taken them (MSG_PEEK): this object
 // never holds bytes in user space.
+//
+// An urgent byte (MSG_OOB) is left out, as TLS has no use for it; all bytes around it pass.
 #pragma once
 
 #include <cstddef>
@@ -65,7 +67,7 @@ class Pump {
  private:
   PumpStatus flush(int sink);
   PumpStatus step(int source, int sink, const PumpTools& tools);
-  PumpStatus splice(int source, int sink);
+  PumpStatus splice(int source, int sink, std::span<std::uint8_t> scratch);
   PumpStatus copy(int source, int sink, std::span<std::uint8_t> scratch);
   PumpStatus peek(int source, int sink, std::span<std::uint8_t> scratch);
   PumpStatus finish(int sink);

@@ -3,6 +3,7 @@ add_library(adit_relay_core STATIC
   admission.cpp
   client_hello.cpp
   close_reason.cpp
+  refusal_log.cpp
   route_table.cpp
   server_name.cpp
   table_cache.cpp

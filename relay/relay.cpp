@@ -14,9 +14,9 @@
 #include "common/uv/timer.hpp"
 #include "common/version.hpp"
 #include "relay/control_server.hpp"
+#include "relay/data_process.hpp"
 #include "relay/resource_limits.hpp"
 #include "relay/sandbox.hpp"
-#include "relay/supervisor.hpp"
 #include "relay/supervisor_client.hpp"
 #include "relay/table_service.hpp"
 #include "relay/worker.hpp"
@@ -27,6 +27,7 @@ namespace {
 
 constexpr Milliseconds kForgetTime{10'000};
 constexpr Milliseconds kDrainCheck{200};
+/// A reload cuts what is still open in the old process after an hour, the longest that it may take.
 constexpr Milliseconds kLongestDrain{3'600'000};
 
 class Relay {
@@ -40,8 +41,9 @@ class Relay {
         terminate_(loop_, SIGTERM, [this] { loop_.stop(); }) {}
 
   Result<void> start() {
-    auto supervisor = SupervisorClient::create(loop_, UniqueFd(kLinkFd),
-                                               {[this] { drain(); }, [this] { loop_.stop(); }});
+    auto supervisor = SupervisorClient::create(
+        loop_, UniqueFd(kLinkFd),
+        {[this](LinkType order) { obey(order); }, [this] { loop_.stop(); }});
     if (!supervisor) return fail(std::move(supervisor).error());
     supervisor_ = std::move(*supervisor);
     for (unsigned i = 0; i < options_.workers; ++i) {
@@ -51,26 +53,59 @@ class Relay {
     tables_.emplace(TableService::Parts{&loop_, &shared_, supervisor_.get(), &workers_,
                                         options_.state_dir + "/table.cache", descriptors_});
     tables_->load_cache();
-    std::vector<uid_t> allowed{0, ::geteuid()};
-    if (options_.controller_user) allowed.push_back(*options_.controller_user);
-    auto control =
-        ControlServer::create(loop_, UniqueFd(kControlFd), std::move(allowed),
-                              [this](const control::Message& request) { return answer(request); });
-    if (!control) return fail(std::move(control).error());
-    control_ = std::move(*control);
     forget_timer_.start(kForgetTime, kForgetTime);
-    supervisor_->report_ready();
+    supervisor_->report(LinkType::Ready, tables_->id());
     return {};
   }
 
   void run() { loop_.run(); }
 
  private:
-  control::Message answer(const control::Message& request) {
-    if (const auto* check = std::get_if<control::Check>(&request)) {
-      return tables_->check(check->table);
+  void obey(LinkType order) {
+    switch (order) {
+      case LinkType::Serve:
+        return serve();
+      case LinkType::Freeze:
+        tables_->freeze();
+        return supervisor_->report(LinkType::Frozen, tables_->id());
+      case LinkType::Drain:
+        return drain();
+      case LinkType::TableChanged:
+        return tables_->follow_cache();
+      default:
+        return;
     }
-    if (const auto* set = std::get_if<control::Set>(&request)) return tables_->set(set->table);
+  }
+
+  void serve() {
+    tables_->serve();
+    if (!control_ && !open_control()) return loop_.stop();  // the supervisor starts another
+    supervisor_->report(LinkType::Serving);
+  }
+
+  /// Not before we serve: nobody else answers controllers then.
+  bool open_control() {
+    std::vector<uid_t> allowed{0, ::geteuid()};
+    if (options_.controller_user) allowed.push_back(*options_.controller_user);
+    auto control =
+        ControlServer::create(loop_, UniqueFd(kControlFd), std::move(allowed),
+                              [this](const control::Message& request) { return answer(request); });
+    if (control) {
+      control_ = std::move(*control);
+    } else {
+      log::error("relay: {}", control.error().what);
+    }
+    return control_ != nullptr;
+  }
+
+  control::Message answer(const control::Message& request) {
+    const auto* check = std::get_if<control::Check>(&request);
+    const auto* set = std::get_if<control::Set>(&request);
+    if ((check != nullptr || set != nullptr) && tables_->is_frozen()) {
+      return control::Failure{"reloading; try again"};
+    }
+    if (check != nullptr) return tables_->check(check->table);
+    if (set != nullptr) return tables_->set(*set);
     if (std::holds_alternative<control::StatsRequest>(request)) return stats();
     if (const auto* unknown = std::get_if<control::Failure>(&request)) return *unknown;
     return control::Failure{"this message is no request"};
@@ -100,11 +135,12 @@ class Relay {
     return stats;
   }
 
-  /// A successor serves: no new client, no controller; the end comes with the last connection.
+  /// A successor serves: no new client, no controller; the end comes with the last connection. Its
+  /// tables are followed: what they remove ends here too.
   void drain() {
     log::info("relay: a successor serves; waiting for the connections here");
     control_.reset();
-    tables_.reset();  // asks the supervisor for nothing any more
+    tables_->drain();
     for (const auto& worker : workers_) {
       worker->post([&each = *worker] { each.close_all_listeners(); });
     }
@@ -118,7 +154,10 @@ class Relay {
       const std::uint64_t ended = worker->counters().ended.get();
       active += worker->counters().accepted.get() - ended;
     }
-    if (active == 0 || SteadyClock::now() > drain_until_) loop_.stop();
+    if (active == 0) return loop_.stop();
+    if (SteadyClock::now() < drain_until_) return;
+    log::warning("relay: reload: ending the connections that are still open count={}", active);
+    loop_.stop();
   }
 
   const Options& options_;

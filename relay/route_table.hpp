@@ -58,7 +58,7 @@ class RouteTable {
  public:
   /// Errc::Invalid with all problems of find_problems, "; " between them, and nothing is changed.
   /// A route that equals the one of the same name in `previous` (may be null) is shared with it.
-  /// `digest` is control::digest(table) where the caller knows it; 0: it is computed.
+  /// `digest` is what came with the table (control::Set); 0: it is control::digest(table).
   static Result<std::shared_ptr<const RouteTable>> build(control::Table table,
                                                          const RouteTable* previous,
                                                          LeavingStates& leaving,
@@ -84,7 +84,7 @@ class RouteTable {
 
   [[nodiscard]] std::uint64_t revision() const { return revision_; }
 
-  /// control::digest of the table it was built from.
+  /// By which the controller knows the table again: see control::Set.
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
 
  private:

@@ -5,8 +5,10 @@
 
 namespace adit::relay {
 
-/// Allows what serving connections needs. What takes a system over (execve, ptrace, …) kills the
-/// process; everything else is answered with EPERM, or ENOSYS where a library falls back on that.
+/// Allows what serving connections needs, for the calling process (its pid is written into the
+/// filter: a process that it forks could not even abort). What takes a system over (execve, ptrace,
+/// …) kills the process; everything else is answered with EPERM, or ENOSYS where a library falls
+/// back on that.
 Result<void> install_seccomp_filter();
 
 }  // namespace adit::relay

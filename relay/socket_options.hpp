@@ -7,15 +7,18 @@
 
 namespace adit::relay {
 
-/// TCP_NODELAY and keepalive: a dead peer is noticed after about two minutes of silence. Accepted
-/// sockets inherit them from a listener. Not TCP_USER_TIMEOUT: it also ends a connection whose peer
-/// is well and only reads nothing for so long (a paused download), as a closed window counts.
+/// TCP_NODELAY and keepalive: a peer that dies while nothing is under way to it is noticed after
+/// about two minutes; one that dies with bytes unacknowledged, or with its window closed, only when
+/// the kernel gives up sending again (net.ipv4.tcp_retries2: about 15 minutes) or by our own idle
+/// deadline. Accepted sockets inherit them from a listener. Not TCP_USER_TIMEOUT: it also ends a
+/// connection whose peer is well and only reads nothing for so long (a paused download), as a
+/// closed window counts.
 void set_connection_options(int fd);
 
 /// SO_REUSEADDR: what is left of this socket's connections (TIME_WAIT) keeps nobody off its port.
 void allow_later_bind(int fd);
 
-/// close(2) of `fd` will send RST instead of FIN.
+/// close(2) of `fd` will send RST instead of FIN, and discard what was not sent yet.
 void reset_on_close(int fd);
 
 /// A non-blocking socket that connects to `target`; whether it has come to be is told by

@@ -1,17 +1,15 @@
 #include "relay/supervisor.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
-#include <fcntl.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,14 +19,14 @@
 #include "common/os/sd_notify.hpp"
 #include "common/os/unix_socket.hpp"
 #include "relay/handover.hpp"
+#include "relay/resource_limits.hpp"
 
 namespace adit::relay {
 
 namespace {
 
 constexpr Milliseconds kLongestBackOff{1000};
-constexpr Milliseconds kSuccessorTime{10'000};  ///< for it to become ready
-constexpr Milliseconds kEndTime{800};           ///< SIGTERM has to be done within 1 s
+constexpr Milliseconds kEndTime{800};  ///< SIGTERM has to be done within 1 s
 
 /// Blocks the signals that we wait for and returns the descriptor on which they come.
 Result<UniqueFd> watch_signals() {
@@ -39,32 +37,6 @@ Result<UniqueFd> watch_signals() {
   UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd.is_open()) return fail_sys("watch signals", errno);
   return fd;
-}
-
-/// The file that this process runs, to be executed again even when a package replaced it.
-std::string program_file() {
-  std::array<char, 4096> path{};
-  const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size() - 1);
-  return length > 0 ? path.data() : "/proc/self/exe";
-}
-
-/// In the forked child: no capability, no way to gain one, no signal blocked, the two descriptors.
-void become_data_process(const Options& options, int link, int control) {
-  if (!os::keep_only({}) || !os::forbid_new_privileges()) _exit(kExitCannotServe);
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  // Duplicates first above the two numbers, so that neither overwrites the other.
-  const int high_link = ::fcntl(link, F_DUPFD_CLOEXEC, 10);
-  const int high_control = ::fcntl(control, F_DUPFD_CLOEXEC, 10);
-  if (::dup2(high_link, kLinkFd) < 0 || ::dup2(high_control, kControlFd) < 0) _exit(1);
-  std::vector<std::string> arguments = data_process_arguments(options);
-  arguments.insert(arguments.begin(), "adit-relay");
-  std::vector<char*> pointers;
-  for (std::string& argument : arguments) pointers.push_back(argument.data());
-  pointers.push_back(nullptr);
-  ::execv("/proc/self/exe", pointers.data());
-  _exit(kExitCannotServe);
 }
 
 Result<void> give_up_privileges() {
@@ -78,10 +50,22 @@ Result<void> give_up_privileges() {
   return os::keep_only({CAP_NET_BIND_SERVICE}, true);
 }
 
+/// It is not ours to make: whoever makes it decides who may come to the socket.
+Result<void> check_control_folder(const Options& options) {
+  const auto folder = std::filesystem::path(options.control_path).parent_path();
+  std::error_code ignored;
+  if (folder == options.state_dir || std::filesystem::is_directory(folder, ignored)) return {};
+  return fail(
+      Errc::NotFound,
+      fmt::format("control socket: there is no folder {}; make the folder, or use --control",
+                  folder.string()));
+}
+
 Result<SupervisorState> open_state(const Options& options) {
   auto left = take_handover();
   if (!left) return fail(std::move(left).error());
   if (*left) return std::move(**left);
+  if (auto there = check_control_folder(options); !there) return fail(std::move(there).error());
   SupervisorState state;
   if (auto made = os::make_directories(options.state_dir, 0700); !made) {
     return fail(std::move(made).error());
@@ -95,9 +79,20 @@ Result<SupervisorState> open_state(const Options& options) {
   return state;
 }
 
+/// If it does not even take this message, its end is noticed as any other end.
+void tell(const DataProcess& process, LinkType type) {
+  static_cast<void>(link_send(process.link.get(), {.type = type}));
+}
+
+std::string describe(const TableId& table) {
+  return table.revision == 0 ? "no route table"
+                             : fmt::format("the route table of revision {}", table.revision);
+}
+
 }  // namespace
 
 Result<Supervisor> Supervisor::create(Options options, std::vector<std::string> arguments) {
+  raise_descriptor_limit();  // listeners: one for each address, port and worker
   auto signals = watch_signals();
   if (!signals) return fail(std::move(signals).error());
   auto state = open_state(options);
@@ -114,6 +109,9 @@ Supervisor::Supervisor(Options options, std::vector<std::string> arguments, std:
       program_(std::move(program)),
       signals_(std::move(signals)),
       state_(std::move(state)) {
+  for (DataProcess& left : state_.processes) {
+    if (!left.link.is_open()) left.end();  // it was told to: its time begins anew
+  }
   if (state_.processes.empty()) return;
   current_ = std::move(state_.processes.front());
   state_.processes.erase(state_.processes.begin());
@@ -122,7 +120,7 @@ Supervisor::Supervisor(Options options, std::vector<std::string> arguments, std:
 int Supervisor::run() {
   reap();  // one that ended during a reload
   if (current_) {
-    start_successor();
+    freeze_current();
   } else {
     start_current();
   }
@@ -131,24 +129,9 @@ int Supervisor::run() {
   return exit_status_;
 }
 
-Result<DataProcess> Supervisor::start_data_process() const {
-  std::array<int, 2> pair{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair.data()) != 0) {
-    return fail_sys("make a socket pair", errno);
-  }
-  DataProcess process;
-  process.link.reset(pair[0]);
-  const UniqueFd theirs(pair[1]);
-  process.started = SteadyClock::now();
-  process.pid = ::fork();
-  if (process.pid < 0) return fail_sys("start the data process", errno);
-  if (process.pid == 0) become_data_process(options_, theirs.get(), state_.control.get());
-  return process;
-}
-
 void Supervisor::start_current() {
   restart_at_.reset();
-  auto process = start_data_process();
+  auto process = start_data_process(options_, state_.control.get());
   if (process) {
     current_ = std::move(*process);
     return;
@@ -156,16 +139,6 @@ void Supervisor::start_current() {
   log::error("adit-relay: {}; trying again", process.error().what);
   back_off_ = kLongestBackOff;
   restart_at_ = SteadyClock::now() + back_off_;
-}
-
-void Supervisor::start_successor() {
-  auto process = start_data_process();
-  if (process) {
-    successor_ = std::move(*process);
-    return;
-  }
-  log::error("adit-relay: reload: {}; the old data process goes on", process.error().what);
-  os::sd_notify("READY=1");
 }
 
 std::vector<DataProcess*> Supervisor::processes() {
@@ -190,11 +163,14 @@ void Supervisor::wait_for_events() {
   on_time();
 }
 
-int Supervisor::milliseconds_to_wait() const {
+int Supervisor::milliseconds_to_wait() {
   std::optional<TimePoint> next;
   const auto consider = [&](TimePoint time) { next = next ? std::min(*next, time) : time; };
   if (!current_ && restart_at_) consider(*restart_at_);
-  if (successor_) consider(successor_->started + kSuccessorTime);
+  if (freeze_until_) consider(*freeze_until_);
+  for (const DataProcess* process : processes()) {
+    if (process->kill_at) consider(*process->kill_at);
+  }
   if (current_ && current_->is_ready && os::watchdog_interval()) consider(ping_at_);
   if (!next) return -1;
   const auto left = std::chrono::ceil<Milliseconds>(*next - SteadyClock::now());
@@ -203,11 +179,13 @@ int Supervisor::milliseconds_to_wait() const {
 
 void Supervisor::handle_signals() {
   signalfd_siginfo info{};
+  bool is_reload_wanted = false;
   while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
     if (info.ssi_signo == SIGCHLD) reap();
-    if (info.ssi_signo == SIGHUP) reload();
+    is_reload_wanted = is_reload_wanted || info.ssi_signo == SIGHUP;
     if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) is_stopping_ = true;
   }
+  if (is_reload_wanted && !is_stopping_) reload();
 }
 
 void Supervisor::reap() {
@@ -218,14 +196,19 @@ void Supervisor::reap() {
 void Supervisor::on_exit(pid_t pid, int status) {
   if (successor_ && successor_->pid == pid) {
     successor_.reset();
-    log::error("adit-relay: reload: the new data process ended; the old one goes on");
-    os::sd_notify("READY=1");
+    if (!is_stopping_) abandon_reload("the new data process ended");
   } else if (current_ && current_->pid == pid) {
     const bool could_serve = current_->is_ready;
     const std::string how = WIFSIGNALED(status) ? fmt::format("signal={}", WTERMSIG(status))
                                                 : fmt::format("status={}", WEXITSTATUS(status));
     current_.reset();
+    freeze_until_.reset();
     if (is_stopping_) return;
+    if (successor_) {
+      log::error("adit-relay: data process ended, its successor goes on pid={} {}", pid, how);
+      current_ = std::exchange(successor_, std::nullopt);
+      return;
+    }
     if (!could_serve && WIFEXITED(status) && WEXITSTATUS(status) == kExitCannotServe) {
       is_stopping_ = true;
       exit_status_ = 1;
@@ -244,8 +227,7 @@ void Supervisor::on_exit(pid_t pid, int status) {
 std::optional<LinkType> Supervisor::on_link(DataProcess& process) {
   auto received = link_receive(process.link.get());
   if (!received) {
-    process.link.reset();  // SIGCHLD tells its end
-    ::kill(process.pid, SIGTERM);
+    process.end();
     return std::nullopt;
   }
   if (!*received) return std::nullopt;
@@ -256,15 +238,27 @@ std::optional<LinkType> Supervisor::on_link(DataProcess& process) {
 
 void Supervisor::on_message(DataProcess& process, const LinkMessage& message) {
   const bool is_current = current_ && &process == &*current_;
+  const bool is_successor = successor_ && &process == &*successor_;
+  if (!is_current && !is_successor) return;  // one that drains has no say any more
   switch (message.type) {
     case LinkType::Bind:
       return on_bind(process, message);
     case LinkType::Unbind:
-      // One that drains has no say any more.
-      if (is_current) state_.listeners.unbind(listener_of(message));
+      if (!successor_) state_.listeners.unbind(listener_of(message));  // else it may have them too
       return;
     case LinkType::Ready:
-      return on_ready(process);
+      return is_successor ? on_successor_ready(table_of(message)) : on_ready();
+    case LinkType::Serving:
+      if (is_current) on_serving(process);
+      return;
+    case LinkType::Frozen:
+      if (!is_current || !freeze_until_) return;
+      frozen_table_ = table_of(message);
+      return start_successor();
+    case LinkType::TableChanged:
+      if (!is_current) return;
+      for (const DataProcess& draining : state_.processes) tell(draining, LinkType::TableChanged);
+      return;
     case LinkType::Pong:
       if (is_current) os::sd_notify("WATCHDOG=1");
       return;
@@ -278,8 +272,8 @@ void Supervisor::on_bind(DataProcess& process, const LinkMessage& message) {
   reply.type = LinkType::BindReply;
   std::vector<int> fds;
   const control::ListenAddress address = listener_of(message);
+  process.listeners.insert(address);
   if (auto bound = state_.listeners.bind(address, options_.workers)) {
-    process.listeners.insert(address);
     reply.bound_port = (*bound)->port;
     for (const UniqueFd& fd : (*bound)->fds) fds.push_back(fd.get());
     reply.count = static_cast<std::uint16_t>(fds.size());
@@ -291,60 +285,102 @@ void Supervisor::on_bind(DataProcess& process, const LinkMessage& message) {
   }
 }
 
-void Supervisor::on_ready(DataProcess& process) {
-  process.is_ready = true;
-  back_off_ = Milliseconds{0};
-  if (successor_ && &process == &*successor_) {
-    if (current_) {
-      // If it does not even take this message, its end is noticed as any other end.
-      static_cast<void>(link_send(current_->link.get(), {.type = LinkType::Drain}));
-      state_.processes.push_back(std::move(*current_));
-    }
-    current_ = std::exchange(successor_, std::nullopt);
-    restart_at_.reset();
-  }
+void Supervisor::on_ready() {
+  tell(*current_, LinkType::Serve);
   // Listeners of a table that this process does not have.
-  std::vector<control::ListenAddress> unused;
-  for (const auto& [address, listener] : state_.listeners.all()) {
-    if (!current_->listeners.contains(address)) unused.push_back(address);
-  }
-  for (const control::ListenAddress& address : unused) state_.listeners.unbind(address);
+  state_.listeners.unbind_all_but(current_->listeners);
+}
+
+void Supervisor::on_serving(DataProcess& process) {
+  process.kill_at.reset();
+  if (std::exchange(process.is_ready, true)) return;
+  back_off_ = Milliseconds{0};
   log::info("adit-relay: ready");
   os::sd_notify("READY=1");
 }
 
 void Supervisor::on_time() {
   const TimePoint now = SteadyClock::now();
-  if (successor_ && now > successor_->started + kSuccessorTime) {
-    log::error("adit-relay: reload: the new data process is not ready in time");
-    ::kill(successor_->pid, SIGKILL);
-    successor_->started = now;  // once
+  for (DataProcess* process : processes()) {
+    if (!process->kill_at || now < *process->kill_at) continue;
+    log::error("adit-relay: data process is not {} in time, killing it pid={}",
+               process->is_ready ? "gone" : "ready", process->pid);
+    process->kill();
   }
+  if (freeze_until_ && now >= *freeze_until_) abandon_reload("the data process does not answer");
   if (!current_ && restart_at_ && now >= *restart_at_) start_current();
   const auto interval = os::watchdog_interval();
   if (interval && current_ && current_->is_ready && now >= ping_at_) {
     ping_at_ = now + *interval;
-    static_cast<void>(link_send(current_->link.get(), {.type = LinkType::Ping}));
+    tell(*current_, LinkType::Ping);
   }
 }
 
+// --- reload
+
 void Supervisor::reload() {
-  if (successor_ || !current_ || !current_->is_ready) {
+  if (freeze_until_ || successor_ || !current_ || !current_->is_ready) {
     log::warning("adit-relay: reload: not now, a data process is starting; continuing");
     return;
   }
-  if (auto works = try_program(program_); !works) {
-    log::error("adit-relay: reload: {}; continuing as before", works.error().what);
-    return;
+  state_.processes.insert(state_.processes.begin(), std::move(*current_));
+  const auto take_back = [&](const Error& error) {
+    current_ = std::move(state_.processes.front());
+    state_.processes.erase(state_.processes.begin());
+    log::error("adit-relay: reload: {}; continuing as before", error.what);
+  };
+  if (auto works = try_program(state_, program_, arguments_); !works) {
+    return take_back(works.error());
   }
   const auto now =
       std::chrono::duration_cast<std::chrono::microseconds>(SteadyClock::now().time_since_epoch());
   os::sd_notify(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.count()));
-  state_.processes.insert(state_.processes.begin(), std::move(*current_));
-  const Error error = execute_with(state_, program_, arguments_);
-  current_ = std::move(state_.processes.front());
-  state_.processes.erase(state_.processes.begin());
-  log::error("adit-relay: reload: {}; continuing as before", error.what);
+  take_back(execute_with(state_, program_, arguments_));
+  os::sd_notify("READY=1");
+}
+
+void Supervisor::freeze_current() {
+  freeze_until_ = SteadyClock::now() + kProcessPatience;
+  tell(*current_, LinkType::Freeze);
+}
+
+void Supervisor::start_successor() {
+  freeze_until_.reset();
+  auto process = start_data_process(options_, state_.control.get());
+  if (!process) return abandon_reload(process.error().what);
+  successor_ = std::move(*process);
+}
+
+std::string Supervisor::flaw_of_successor(const TableId& table) const {
+  if (table != frozen_table_) {
+    return fmt::format(
+        "the new data process has {}, not {}; if it cannot read the cached table, only a restart "
+        "takes the new program",
+        describe(table), describe(frozen_table_));
+  }
+  for (const auto& [address, listener] : state_.listeners.all()) {
+    if (successor_->listeners.contains(address)) continue;
+    return fmt::format("the new data process does not want the listener {} port {}",
+                       address.address, address.port);
+  }
+  return {};
+}
+
+void Supervisor::on_successor_ready(const TableId& table) {
+  if (const std::string flaw = flaw_of_successor(table); !flaw.empty()) {
+    log::error("adit-relay: reload: {}", flaw);
+    return successor_->kill();
+  }
+  tell(*current_, LinkType::Drain);
+  state_.processes.push_back(std::move(*current_));
+  current_ = std::exchange(successor_, std::nullopt);
+  on_ready();
+}
+
+void Supervisor::abandon_reload(std::string_view why) {
+  freeze_until_.reset();
+  tell(*current_, LinkType::Serve);
+  log::error("adit-relay: reload: {}; the old data process goes on", why);
   os::sd_notify("READY=1");
 }
 

@@ -4,8 +4,8 @@
 #pragma once
 
 #include <optional>
-#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sys/types.h>
@@ -13,22 +13,12 @@
 #include "common/clock.hpp"
 #include "common/result.hpp"
 #include "common/unique_fd.hpp"
+#include "relay/data_process.hpp"
 #include "relay/listener_store.hpp"
 #include "relay/options.hpp"
 #include "relay/supervisor_link.hpp"
 
 namespace adit::relay {
-
-/// A data process that ends with this status cannot work here at all; the supervisor ends too.
-inline constexpr int kExitCannotServe = 3;
-
-struct DataProcess {
-  pid_t pid = -1;
-  UniqueFd link;
-  bool is_ready = false;
-  TimePoint started;
-  std::set<control::ListenAddress> listeners;  ///< asked for by it
-};
 
 /// What a supervisor hands to the program that it becomes on SIGHUP.
 struct SupervisorState {
@@ -51,11 +41,9 @@ class Supervisor {
   Supervisor(Options options, std::vector<std::string> arguments, std::string program,
              UniqueFd signals, SupervisorState state);
 
-  [[nodiscard]] Result<DataProcess> start_data_process() const;
   void start_current();
-  void start_successor();
   void wait_for_events();
-  [[nodiscard]] int milliseconds_to_wait() const;
+  [[nodiscard]] int milliseconds_to_wait();
   void handle_signals();
   void reap();
   void on_exit(pid_t pid, int status);
@@ -63,11 +51,22 @@ class Supervisor {
   std::optional<LinkType> on_link(DataProcess& process);
   void on_message(DataProcess& process, const LinkMessage& message);
   void on_bind(DataProcess& process, const LinkMessage& message);
-  void on_ready(DataProcess& process);
+  void on_ready();
+  void on_serving(DataProcess& process);
   void on_time();
-  void reload();
   void end_all();
   [[nodiscard]] std::vector<DataProcess*> processes();
+
+  // A reload: reload() executes the program anew; as that, freeze_current() asks the serving
+  // process to change nothing; on its answer start_successor(); when that is ready, it takes over.
+  // However it fails, abandon_reload() lets the old process serve on.
+  void reload();
+  void freeze_current();
+  void start_successor();
+  /// Why the successor, which has `table`, must not take over; empty: it may.
+  [[nodiscard]] std::string flaw_of_successor(const TableId& table) const;
+  void on_successor_ready(const TableId& table);
+  void abandon_reload(std::string_view why);
 
   Options options_;
   std::vector<std::string> arguments_;
@@ -76,6 +75,8 @@ class Supervisor {
   SupervisorState state_;  ///< its `processes` only hold what drains
   std::optional<DataProcess> current_;
   std::optional<DataProcess> successor_;
+  std::optional<TimePoint> freeze_until_;  ///< asked for, not yet answered
+  TableId frozen_table_;                   ///< what `current_` serves while there is a successor
   std::optional<TimePoint> restart_at_;
   Milliseconds back_off_{0};
   TimePoint ping_at_;

@@ -35,22 +35,35 @@ SupervisorClient::SupervisorClient(uv::Loop& loop, UniqueFd link, Events events)
       postponed_ready_(loop, [this] { handle_postponed(); }),
       events_(std::move(events)) {}
 
+/// All that there is, in the order in which it was sent: the last order counts.
 void SupervisorClient::on_readable() {
-  auto received = link_receive(link_.get());
-  if (!received) {
-    poll_.update(0);
-    return events_.on_end();
+  while (true) {
+    handle_postponed();
+    auto received = link_receive(link_.get());
+    if (!received) {
+      poll_.update(0);
+      return events_.on_end();
+    }
+    if (!*received) return;
+    postponed_.push_back((*received)->message);
   }
-  if (*received) handle((*received)->message);
 }
 
 void SupervisorClient::handle(const LinkMessage& message) {
-  if (message.type == LinkType::Ping) {
-    LinkMessage pong = message;
-    pong.type = LinkType::Pong;
-    send(pong);
+  switch (message.type) {
+    case LinkType::Ping: {
+      LinkMessage pong = message;
+      pong.type = LinkType::Pong;
+      return send(pong);
+    }
+    case LinkType::Serve:
+    case LinkType::Freeze:
+    case LinkType::Drain:
+    case LinkType::TableChanged:
+      return events_.on_order(message.type);
+    default:
+      return;  // a late answer, or from a newer supervisor
   }
-  if (message.type == LinkType::Drain) events_.on_drain();
 }
 
 void SupervisorClient::handle_postponed() {
@@ -98,8 +111,12 @@ void SupervisorClient::unbind(const control::ListenAddress& address) {
   send(link_message(LinkType::Unbind, ++last_id_, address));
 }
 
-void SupervisorClient::report_ready() {
-  send({.type = LinkType::Ready});
+void SupervisorClient::report(LinkType what, const TableId& table) {
+  send(link_message(what, table));
+}
+
+void SupervisorClient::report(LinkType what) {
+  send({.type = what});
 }
 
 }  // namespace adit::relay

@@ -21,8 +21,8 @@ namespace adit::relay {
 class SupervisorClient {
  public:
   struct Events {
-    std::function<void()> on_drain;  ///< a successor serves
-    std::function<void()> on_end;    ///< the supervisor is gone
+    std::function<void(LinkType)> on_order;  ///< Serve, Freeze, Drain or TableChanged
+    std::function<void()> on_end;            ///< the supervisor is gone
   };
 
   static Result<std::unique_ptr<SupervisorClient>> create(uv::Loop& loop, UniqueFd link,
@@ -36,7 +36,10 @@ class SupervisorClient {
   /// Copies of the supervisor's sockets for `address`, bound now if they were not yet.
   Result<BoundListener> bind(const control::ListenAddress& address);
   void unbind(const control::ListenAddress& address);
-  void report_ready();
+  /// Ready, Frozen: with the table.
+  void report(LinkType what, const TableId& table);
+  /// Serving, TableChanged.
+  void report(LinkType what);
 
  private:
   SupervisorClient(uv::Loop& loop, UniqueFd link, Events events);
@@ -51,7 +54,7 @@ class SupervisorClient {
   uv::Async postponed_ready_;
   Events events_;
   std::uint32_t last_id_ = 0;
-  std::deque<LinkMessage> postponed_;  ///< came while an answer was waited for
+  std::deque<LinkMessage> postponed_;  ///< not handled yet: came while an answer was waited for
 };
 
 }  // namespace adit::relay

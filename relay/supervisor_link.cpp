@@ -49,6 +49,21 @@ control::ListenAddress listener_of(const LinkMessage& message) {
   return {IpAddress(bytes.first(message.family == 4 ? 4 : 16)), message.port};
 }
 
+LinkMessage link_message(LinkType type, const TableId& table) {
+  static_assert(sizeof table == sizeof LinkMessage::address &&
+                std::is_trivially_copyable_v<TableId>);
+  LinkMessage message;
+  message.type = type;
+  std::memcpy(message.address, &table, sizeof table);
+  return message;
+}
+
+TableId table_of(const LinkMessage& message) {
+  TableId table;
+  std::memcpy(&table, message.address, sizeof table);
+  return table;
+}
+
 Result<void> link_send(int socket, const LinkMessage& message, std::span<const int> fds) {
   assert(fds.size() <= kMaxLinkFds);
   LinkMessage copy = message;

@@ -1,7 +1,16 @@
 // What the supervisor and the data process say to each other: fixed-size, versioned messages over a
 // SOCK_SEQPACKET socketpair, listeners as SCM_RIGHTS. Both ends are the same binary except during a
 // reload, when an old data process talks to a new supervisor: the layout of a version never
-// changes.
+// changes, and a type that one end does not know is passed over.
+//
+//   data process            supervisor
+//     Bind    ->  <-  BindReply           for each port of the cached table
+//     Ready   ->  <-  Serve               with a successor: Drain to the process before
+//     Serving ->                          clients and controllers are taken from here on
+//             <-  Freeze                  a reload: before the successor starts
+//     Frozen  ->                          check and set are refused from here on
+//             <-  Serve | Drain           the successor failed | it is ready
+//             <-  TableChanged            while it drains
 #pragma once
 
 #include <cstdint>
@@ -24,13 +33,26 @@ inline constexpr int kControlFd = 4;
 inline constexpr std::size_t kMaxLinkFds = 64;
 
 enum class LinkType : std::uint16_t {
-  Bind = 1,       ///< data -> supervisor: the listeners of `address`, please
-  BindReply = 2,  ///< supervisor -> data: `bound_port` and the sockets, or `sys_errno`
-  Unbind = 3,     ///< data -> supervisor: shut and close the listeners of `address`
-  Ready = 4,      ///< data -> supervisor: the control socket is served, the cached table is live
-  Ping = 5,       ///< supervisor -> data
-  Pong = 6,       ///< data -> supervisor: the answer, with the ping's id
-  Drain = 7,      ///< supervisor -> data: a successor serves; end with the last connection
+  Bind = 1,           ///< data -> supervisor: the listeners of `address`, please
+  BindReply = 2,      ///< supervisor -> data: `bound_port` and the sockets, or `sys_errno`
+  Unbind = 3,         ///< data -> supervisor: shut and close the listeners of `address`
+  Ready = 4,          ///< data -> supervisor: the cached table (a TableId) could be served
+  Ping = 5,           ///< supervisor -> data
+  Pong = 6,           ///< data -> supervisor: the answer, with the ping's id
+  Drain = 7,          ///< supervisor -> data: a successor takes over; end with the last connection
+  Serve = 8,          ///< supervisor -> data: take clients, controllers, check and set
+  Freeze = 9,         ///< supervisor -> data: change nothing until Serve or Drain
+  Frozen = 10,        ///< data -> supervisor: done; the live table is this TableId
+  TableChanged = 11,  ///< data -> supervisor -> all that drain: the cache on disk is another one
+  Serving = 12,       ///< data -> supervisor: the answer to Serve
+};
+
+/// Which route table a process has; {0, 0}: none.
+struct TableId {
+  std::uint64_t revision = 0;
+  std::uint64_t digest = 0;
+
+  bool operator==(const TableId&) const = default;
 };
 
 struct LinkMessage {
@@ -41,11 +63,11 @@ struct LinkMessage {
   std::uint32_t id = 0;     ///< of a request; repeated by its answer
   std::uint8_t family = 4;  ///< of `address`: 4 or 6
   std::uint8_t unused = 0;
-  std::uint16_t port = 0;        ///< configured; host byte order, as all of this
-  std::uint16_t bound_port = 0;  ///< BindReply: the real one
-  std::uint16_t count = 0;       ///< BindReply: how many sockets follow
-  std::int32_t sys_errno = 0;    ///< BindReply: why there are none
-  std::uint8_t address[16] = {};
+  std::uint16_t port = 0;         ///< configured; host byte order, as all of this
+  std::uint16_t bound_port = 0;   ///< BindReply: the real one
+  std::uint16_t count = 0;        ///< BindReply: how many sockets follow
+  std::int32_t sys_errno = 0;     ///< BindReply: why there are none
+  std::uint8_t address[16] = {};  ///< Ready, Frozen: the bytes of a TableId
 };
 
 static_assert(sizeof(LinkMessage) == 36 && std::is_trivially_copyable_v<LinkMessage>);
@@ -54,6 +76,10 @@ static_assert(sizeof(LinkMessage) == 36 && std::is_trivially_copyable_v<LinkMess
 LinkMessage link_message(LinkType type, std::uint32_t id, const control::ListenAddress& listener);
 /// Whom a Bind, BindReply or Unbind is about.
 control::ListenAddress listener_of(const LinkMessage& message);
+/// A Ready or Frozen with `table`.
+LinkMessage link_message(LinkType type, const TableId& table);
+/// The table of a Ready or Frozen.
+TableId table_of(const LinkMessage& message);
 
 struct LinkReceived {
   LinkMessage message;

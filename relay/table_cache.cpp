@@ -15,7 +15,8 @@ namespace adit::relay {
 namespace {
 
 constexpr std::string_view kMagic = "adit-table\n";
-constexpr std::uint16_t kFormat = 2;
+constexpr std::uint16_t kFormat = 3;
+constexpr std::size_t kChecksumBytes = 8;
 
 tl::unexpected<Error> damaged(std::string_view how) {
   return fail(Errc::Protocol, fmt::format("the cached route table {}", how));
@@ -23,15 +24,16 @@ tl::unexpected<Error> damaged(std::string_view how) {
 
 }  // namespace
 
-std::vector<std::uint8_t> encode_table_cache(const control::Table& table) {
+std::vector<std::uint8_t> encode_table_cache(const control::Table& table, std::uint64_t digest) {
   const std::vector<std::uint8_t> body = control::encode_table(table);
   ByteWriter out;
-  out.reserve(body.size() + 64);
   out.text(kMagic);
+  out.reserve(body.size() + 64);
   out.u16(kFormat);
+  out.u64(digest);
   out.u64(body.size());
-  out.u64(control::digest_of_encoded(body) ^ table.revision);
   out.bytes(body);
+  out.u64(control::checksum(out.view()));
   return out.take();
 }
 
@@ -43,21 +45,23 @@ Result<CachedTable> decode_table_cache(std::span<const std::uint8_t> file) {
     return damaged("does not start as one");
   }
   const auto format = in.u16();
-  const auto length = in.u64();
-  const auto checksum = in.u64();
-  if (!format || !length || !checksum) return damaged("is cut off in its header");
-  if (*format != kFormat) {
+  if (format && *format != kFormat) {
     return damaged(fmt::format("is of format {}, not {}", *format, kFormat));
   }
-  if (*length != in.remaining()) {
-    return damaged(fmt::format("has {} bytes instead of {}", in.remaining(), *length));
+  const auto digest = in.u64();
+  const auto length = in.u64();
+  if (!length || in.remaining() < kChecksumBytes) return damaged("is cut off in its header");
+  const std::size_t behind = in.remaining() - kChecksumBytes;
+  if (*length != behind) {
+    return damaged(fmt::format("has {} bytes instead of {}", behind, *length));
   }
-  const auto body = *in.bytes(in.remaining());
+  const auto body = *in.bytes(behind);
+  if (in.u64() != control::checksum(file.first(file.size() - kChecksumBytes))) {
+    return damaged("does not match its checksum");
+  }
   auto table = control::decode_table(body);
   if (!table) return fail(table.error().within("the cached route table"));
-  const std::uint64_t digest = control::digest_of_encoded(body);
-  if ((digest ^ table->revision) != *checksum) return damaged("does not match its checksum");
-  return CachedTable{std::move(*table), digest};
+  return CachedTable{std::move(*table), *digest};
 }
 
 }  // namespace adit::relay

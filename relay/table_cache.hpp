@@ -2,11 +2,10 @@
 // behind a header by which a damaged or foreign file is known. PURE: common/os/files.hpp does the
 // reading and the atomic writing.
 //
-//   "adit-table\n" | format u16 | length u64 | checksum u64 | table
+//   "adit-table\n" | format u16 | digest u64 | length of the table u64 | table | checksum u64
 //
-// The checksum is control::digest of the table, XOR its revision (which the digest leaves out):
-// what the relay needs anyway is computed once, as 100 000 hosts are to be back 200 ms after a
-// restart.
+// `digest` is RouteTable::digest, so that a restart need not compute it: 100 000 hosts are to be
+// back after 200 ms. The checksum is control::checksum of all that stands before it.
 #pragma once
 
 #include <cstddef>
@@ -22,12 +21,13 @@ namespace adit::relay {
 /// 100 000 routes need about 20 MiB; more than what one frame can carry is no cache of ours.
 inline constexpr std::size_t kMaxTableCacheBytes = std::size_t{64} << 20;
 
-[[nodiscard]] std::vector<std::uint8_t> encode_table_cache(const control::Table& table);
-
 struct CachedTable {
   control::Table table;
-  std::uint64_t digest = 0;  ///< control::digest(table)
+  std::uint64_t digest = 0;  ///< RouteTable::digest
 };
+
+[[nodiscard]] std::vector<std::uint8_t> encode_table_cache(const control::Table& table,
+                                                           std::uint64_t digest);
 
 /// Errc::Protocol for a file that is damaged, cut off, longer than it says, of another format
 /// version, or none of ours: never half a table.

@@ -1,11 +1,13 @@
 #include "relay/table_service.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <latch>
 #include <utility>
 
 #include <fmt/ranges.h>
 #include <malloc.h>
+#include <unistd.h>
 
 #include "common/log.hpp"
 #include "common/os/files.hpp"
@@ -68,13 +70,14 @@ control::CheckReply TableService::check(const control::Table& table) {
   return reply;
 }
 
-control::SetReply TableService::set(const control::Table& table) {
+control::SetReply TableService::set(const control::Set& request) {
+  const control::Table& table = request.table;
   control::SetReply reply{find_problems(table), {}, table_->revision()};
   if (!reply.problems.empty()) return reply;
   const Addresses wanted = addresses_of(table);
   reply.problems = bind_all(wanted);
   if (!reply.problems.empty()) return reply;
-  auto built = RouteTable::build(table, table_.get(), leaving_);
+  auto built = RouteTable::build(table, table_.get(), leaving_, request.digest);
   if (!built) {
     reply.problems.push_back(built.error().what);
     return reply;
@@ -82,14 +85,22 @@ control::SetReply TableService::set(const control::Table& table) {
   apply_settings(table.settings);
   for (auto& [address, port] : ports_) port.is_needed = wanted.contains(address);
   swap_table(std::move(*built));
-  hand_over_ports(wanted);
+  listen_where_needed();
   close_unneeded_ports();
+  write_cache(table);
+  if (cache_problem_.empty()) parts_.supervisor->report(LinkType::TableChanged);
+  auto warnings = problems_of_ports();
+  if (!cache_problem_.empty()) warnings.push_back(cache_problem_);
+  reply.warning = fmt::format("{}", fmt::join(warnings, "; "));
   reply.revision = table.revision;
-  reply.warning = write_cache(table);
   log::info("relay: route table live revision={} routes={}", table.revision, table.routes.size());
   // A large table leaves large holes behind: its wire form, its decoded form, the table before.
   ::malloc_trim(0);
   return reply;
+}
+
+TableId TableService::id() const {
+  return {table_->revision(), table_->revision() == 0 ? 0 : table_->digest()};
 }
 
 void TableService::apply_settings(const control::Settings& settings) {
@@ -102,15 +113,17 @@ void TableService::apply_settings(const control::Settings& settings) {
 
 void TableService::swap_table(std::shared_ptr<const RouteTable> table) {
   const auto before = std::exchange(table_, std::move(table));
-  WorkerUpdate update{table_, before, {}};
+  // Kept until nobody who was queued on a removed port under it can still be sending a hello; freed
+  // here and not by a worker, whose clients would wait meanwhile.
+  if (!std::ranges::includes(table_->ports(), before->ports())) {
+    previous_ = before;
+    previous_timer_.start(std::max(before->settings().timeouts.hello, Milliseconds{1}));
+  }
+  WorkerUpdate update{table_, previous_, {}};
   for (const auto& route : before->routes()) {
     if (table_->find_by_name(route->spec.name) == nullptr) update.removed.push_back(route);
   }
   on_all_workers([&](Worker& worker, std::size_t) { worker.update(update); });
-  // Kept until nobody who was queued under it can still be sending a hello; freed here and not by
-  // a worker, whose clients would wait meanwhile.
-  previous_ = before;
-  previous_timer_.start(std::max(before->settings().timeouts.hello, Milliseconds{1}));
 }
 
 void TableService::forget_previous() {
@@ -118,54 +131,90 @@ void TableService::forget_previous() {
   previous_.reset();
 }
 
-std::string TableService::write_cache(const control::Table& table) const {
-  auto written = os::write_file_atomically(parts_.cache_path, encode_table_cache(table), 0600);
-  if (written) return {};
-  const std::string warning = fmt::format("cache not written: {}", written.error().what);
-  log::warning("relay: {}; continuing", warning);
-  return warning;
+// --- the cache
+
+void TableService::write_cache(const control::Table& table) {
+  const std::string& path = parts_.cache_path;
+  cache_problem_.clear();
+  auto written = os::write_file_atomically(path, encode_table_cache(table, table_->digest()), 0600);
+  if (written) return;
+  cache_problem_ = fmt::format("cache not written: {}", written.error().what);
+  // An older table must not come back with a restart: rather none until the controller is asked.
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    cache_problem_ += fmt::format("; {}", sys_error("remove the older " + path, errno).what);
+  }
+  log::warning("relay: {}; continuing", cache_problem_);
+}
+
+/// The table of the cache; null if there is none, or none that could be served (which is logged).
+std::shared_ptr<const RouteTable> TableService::read_cache() {
+  const auto unusable = [](const Error& error) {
+    log::warning("relay: cached table: {}; continuing without it", error.what);
+    return nullptr;
+  };
+  auto file = os::read_file(parts_.cache_path, kMaxTableCacheBytes);
+  if (!file && file.error().code == Errc::NotFound) return nullptr;
+  if (!file) return unusable(file.error());
+  auto cached = decode_table_cache(*file);
+  if (!cached) return unusable(cached.error());
+  auto built = RouteTable::build(std::move(cached->table), table_.get(), leaving_, cached->digest);
+  if (!built) return unusable(built.error());
+  return std::move(*built);
 }
 
 void TableService::load_cache() {
-  auto file = os::read_file(parts_.cache_path, kMaxTableCacheBytes);
-  if (!file) {
-    if (file.error().code != Errc::NotFound) {
-      log::warning("relay: cached table: {}; continuing without a table", file.error().what);
-    }
-    return;
-  }
-  auto cached = decode_table_cache(*file);
-  if (!cached) {
-    log::warning("relay: cached table: {}; continuing without a table", cached.error().what);
-    return;
-  }
-  const Addresses wanted = addresses_of(cached->table);
-  auto built = RouteTable::build(std::move(cached->table), nullptr, leaving_, cached->digest);
-  if (!built) {
-    log::warning("relay: cached table: {}; continuing without a table", built.error().what);
-    return;
-  }
+  auto cached = read_cache();
+  if (!cached) return;
+  const Addresses wanted = addresses_of(cached->settings(), cached->ports());
   for (const auto& address : wanted) ports_[address].is_needed = true;
-  for (const std::string& problem : bind_all(wanted)) {
-    log::warning("relay: {}; trying again; continuing", problem);
-  }
-  apply_settings((*built)->settings());
-  swap_table(std::move(*built));
-  hand_over_ports(wanted);
+  bind_all(wanted);  // what could not be bound is logged, and retried as soon as we serve
+  apply_settings(cached->settings());
+  swap_table(std::move(cached));
   log::info("relay: cached route table live revision={} routes={}", table_->revision(),
             table_->routes().size());
 }
 
+void TableService::follow_cache() {
+  auto table = mode_ == Mode::Draining ? read_cache() : nullptr;
+  if (!table) return;
+  apply_settings(table->settings());
+  swap_table(std::move(table));
+  log::info("relay: draining by the route table revision={}", table_->revision());
+}
+
+// --- the supervisor's orders
+
+void TableService::serve() {
+  mode_ = Mode::Serving;
+  retry();
+}
+
+void TableService::freeze() {
+  mode_ = Mode::Frozen;
+  close_unneeded_ports();
+}
+
+void TableService::drain() {
+  mode_ = Mode::Draining;
+  held_timer_.stop();
+  ports_.clear();
+}
+
 // --- listeners
 
-TableService::Addresses TableService::addresses_of(const control::Table& table) {
-  std::set<std::uint16_t> numbers;
-  for (const control::Route& route : table.routes) numbers.insert(route.port);
+TableService::Addresses TableService::addresses_of(const control::Settings& settings,
+                                                   std::span<const std::uint16_t> ports) {
   Addresses addresses;
-  for (const IpAddress& address : table.settings.addresses) {
-    for (const std::uint16_t number : numbers) addresses.insert({address, number});
+  for (const IpAddress& address : settings.addresses) {
+    for (const std::uint16_t port : ports) addresses.insert({address, port});
   }
   return addresses;
+}
+
+TableService::Addresses TableService::addresses_of(const control::Table& table) {
+  std::set<std::uint16_t> ports;
+  for (const control::Route& route : table.routes) ports.insert(route.port);
+  return addresses_of(table.settings, std::vector<std::uint16_t>(ports.begin(), ports.end()));
 }
 
 Result<void> TableService::bind(const control::ListenAddress& address) {
@@ -174,7 +223,7 @@ Result<void> TableService::bind(const control::ListenAddress& address) {
   Port& port = ports_[address];
   port.bound = bound->port;
   port.fds = std::move(bound->fds);
-  port.problem.clear();
+  port.held_until = SteadyClock::now() + kHoldTime;
   return {};
 }
 
@@ -185,15 +234,11 @@ std::vector<std::string> TableService::bind_all(const Addresses& wanted) {
     const auto known = ports_.find(address);
     if (known != ports_.end() && known->second.bound != 0) {
       known->second.held_until = SteadyClock::now() + kHoldTime;
-      continue;
-    }
-    if (auto bound = bind(address)) {
-      ports_[address].held_until = SteadyClock::now() + kHoldTime;
+    } else if (auto bound = bind(address)) {
       fresh.push_back(address);
     } else if (known != ports_.end() && known->second.is_needed) {
       // The live table has the same trouble: no reason to refuse a new one. Retried meanwhile.
-      known->second.problem = problem_of(address, bound.error());
-      retry_timer_.start(kRetryTime);
+      note_problem(address, known->second, bound.error());
     } else {
       problems.push_back(problem_of(address, bound.error()));
     }
@@ -210,58 +255,80 @@ std::vector<std::string> TableService::bind_all(const Addresses& wanted) {
   return problems;
 }
 
-/// Gives the workers the sockets that they do not have yet: socket i to worker i.
-void TableService::hand_over_ports(const Addresses& wanted) {
-  for (const auto& address : wanted) {
-    Port& port = ports_[address];
-    port.is_needed = true;
-    if (port.bound == 0 || port.is_live) continue;
-    std::vector<Result<void>> results(parts_.workers->size());
-    const std::size_t workers = parts_.workers->size();
-    on_all_workers([&](Worker& worker, std::size_t index) {
-      for (std::size_t i = index; i < port.fds.size(); i += workers) {
-        if (auto listening = worker.listen(address, std::move(port.fds[i])); !listening) {
-          results[index] = std::move(listening);
-        }
-      }
-    });
-    port.fds.clear();
-    port.is_live = true;
-    for (const auto& result : results) {
-      if (!result) port.problem = problem_of(address, result.error());
+/// Gives the workers the sockets of `port`: socket i to worker i. Either all of them listen or, for
+/// any error, none, and the port is not bound any more.
+Result<void> TableService::listen(const control::ListenAddress& address, Port& port) {
+  const std::size_t workers = parts_.workers->size();
+  std::vector<Result<void>> results(workers);
+  on_all_workers([&](Worker& worker, std::size_t index) {
+    for (std::size_t i = index; i < port.fds.size() && results[index]; i += workers) {
+      results[index] = worker.listen(address, std::move(port.fds[i]));
     }
-    if (!port.problem.empty()) log::error("relay: {}; continuing", port.problem);
+  });
+  port.fds.clear();
+  const auto failed = std::ranges::find(results, false, &Result<void>::has_value);
+  if (failed == results.end()) return {};
+  close_at_workers(address);
+  parts_.supervisor->unbind(address);
+  port.bound = 0;
+  return std::move(*failed);
+}
+
+void TableService::listen_where_needed() {
+  bool is_missing = false;
+  for (auto& [address, port] : ports_) {
+    if (!port.is_needed || port.is_live) continue;
+    if (port.bound != 0) {
+      auto listening = listen(address, port);
+      port.is_live = listening.has_value();
+      if (!listening) note_problem(address, port, listening.error());
+    }
+    is_missing = is_missing || !port.is_live;
+    if (!port.is_live || port.problem.empty()) continue;
+    log::info("relay: listening on {} at last", describe(address));
+    port.problem.clear();
   }
+  if (is_missing) retry_timer_.start(kRetryTime);
+}
+
+void TableService::note_problem(const control::ListenAddress& address, Port& port,
+                                const Error& error) {
+  std::string problem = problem_of(address, error);
+  if (problem == port.problem) return;
+  port.problem = std::move(problem);
+  log::warning("relay: {}; trying again; continuing", port.problem);
+}
+
+std::vector<std::string> TableService::problems_of_ports() const {
+  std::vector<std::string> problems;
+  for (const auto& [address, port] : ports_) {
+    if (!port.problem.empty()) problems.push_back(port.problem);
+  }
+  return problems;
+}
+
+void TableService::close_at_workers(const control::ListenAddress& address) {
+  on_all_workers([&](Worker& worker, std::size_t) { worker.close_listeners(address); });
 }
 
 void TableService::close_unneeded_ports() {
   for (auto next = ports_.begin(); next != ports_.end();) {
     const auto current = next++;
-    const auto& [address, port] = *current;
-    if (port.is_needed) continue;
-    if (port.is_live) {
-      on_all_workers(
-          [&, &where = address](Worker& worker, std::size_t) { worker.close_listeners(where); });
-    }
-    parts_.supervisor->unbind(address);
+    if (current->second.is_needed) continue;
+    if (current->second.is_live) close_at_workers(current->first);
+    if (current->second.bound != 0) parts_.supervisor->unbind(current->first);
     ports_.erase(current);
   }
 }
 
-/// Ports of the live table that could not be bound.
+/// Ports of the live table on which nobody listens yet.
 void TableService::retry() {
-  Addresses again;
-  for (const auto& [address, port] : ports_) {
-    if (port.is_needed && port.bound == 0) again.insert(address);
+  if (mode_ != Mode::Serving) return;
+  for (auto& [address, port] : ports_) {
+    if (!port.is_needed || port.bound != 0) continue;
+    if (auto bound = bind(address); !bound) note_problem(address, port, bound.error());
   }
-  for (const auto& address : again) {
-    if (bind(address)) {
-      hand_over_ports({address});
-      log::info("relay: listening on {} at last", describe(address));
-    } else {
-      retry_timer_.start(kRetryTime);
-    }
-  }
+  listen_where_needed();
 }
 
 /// Ports bound by a check whose set did not come.
@@ -283,7 +350,8 @@ void TableService::release_held() {
 
 void TableService::fill(control::Stats& stats) const {
   stats.revision = table_->revision();
-  stats.table_digest = table_->revision() == 0 ? 0 : table_->digest();
+  stats.table_digest = id().digest;
+  stats.cache_problem = cache_problem_;
   stats.effective_limits = parts_.shared->admission.limits();
   for (const auto& [address, port] : ports_) {
     if (port.is_needed) stats.listeners.push_back({address, port.bound, port.problem});

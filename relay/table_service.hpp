@@ -1,11 +1,19 @@
 // TableService: which route table is live, and the listeners that it needs. Answers the
 // controller's `check` and `set`, reads and writes the cache, hands tables and sockets to the
 // workers. Lives on the main thread; a call returns when every worker has done its part.
+//
+//   Loading --serve()--> Serving --freeze()--> Frozen --drain()--> Draining
+//                           ^-----serve()--------'
+//
+// A client that is on a port which a `set` removes, and has not said hello, is served by the table
+// before, for timeouts.hello. One such table is kept: if another `set` removes a port within that
+// time, the clients of the first one's port are refused.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,6 +22,7 @@
 #include "common/uv/timer.hpp"
 #include "relay/route_table.hpp"
 #include "relay/supervisor_client.hpp"
+#include "relay/supervisor_link.hpp"
 #include "relay/worker.hpp"
 
 namespace adit::relay {
@@ -32,45 +41,71 @@ class TableService {
   /// All of `parts` must outlive the service. Begins with an empty table.
   explicit TableService(Parts parts);
 
-  /// Makes the cached table live, if there is one; what is wrong with it is logged.
+  /// Gets the ports of the cached table, if there is one, and makes it live, but listens nowhere
+  /// yet; what is wrong with it is logged.
   void load_cache();
+  /// Listens on the ports of the live table; tries again, from now on, where that fails.
+  void serve();
+  /// Changes nothing any more, until serve() or drain(). Gives up what was held for a `set`.
+  void freeze();
+  /// A successor has the ports: nothing is asked of the supervisor any more.
+  void drain();
+  /// Draining: takes the table that the successor has cached, so that what it removes ends here
+  /// too.
+  void follow_cache();
+
+  /// check() and set() must not be called.
+  [[nodiscard]] bool is_frozen() const { return mode_ == Mode::Frozen; }
 
   control::CheckReply check(const control::Table& table);
-  control::SetReply set(const control::Table& table);
-  /// What is known here of the statistics: table, routes, listeners, limits.
+  control::SetReply set(const control::Set& request);
+  /// The live table.
+  [[nodiscard]] TableId id() const;
+  /// What is known here of the statistics: table, routes, listeners, limits, cache.
   void fill(control::Stats& stats) const;
 
  private:
+  enum class Mode { Loading, Serving, Frozen, Draining };
+
   struct Port {
-    std::uint16_t bound = 0;
+    std::uint16_t bound = 0;    ///< the real port; 0: not bound
     std::vector<UniqueFd> fds;  ///< until the workers have them
-    bool is_live = false;       ///< the workers have them
+    bool is_live = false;       ///< the workers listen on them
     bool is_needed = false;     ///< by the live table
-    std::string problem;        ///< why it is not bound
+    std::string problem;        ///< why it is needed and not live; logged when it changes
     TimePoint held_until;       ///< bound for a set that has not come yet
   };
 
   using Addresses = std::set<control::ListenAddress>;
 
+  static Addresses addresses_of(const control::Settings& settings,
+                                std::span<const std::uint16_t> ports);
   static Addresses addresses_of(const control::Table& table);
+  std::shared_ptr<const RouteTable> read_cache();
+  void write_cache(const control::Table& table);
+  void swap_table(std::shared_ptr<const RouteTable> table);
+  void apply_settings(const control::Settings& settings);
+  void forget_previous();
+
   Result<void> bind(const control::ListenAddress& address);
   /// Binds what `wanted` needs and is not bound; why it could not.
   std::vector<std::string> bind_all(const Addresses& wanted);
-  void hand_over_ports(const Addresses& wanted);
+  Result<void> listen(const control::ListenAddress& address, Port& port);
+  void listen_where_needed();
+  void close_at_workers(const control::ListenAddress& address);
   void close_unneeded_ports();
-  void swap_table(std::shared_ptr<const RouteTable> table);
-  void apply_settings(const control::Settings& settings);
-  std::string write_cache(const control::Table& table) const;
+  static void note_problem(const control::ListenAddress& address, Port& port, const Error& error);
+  [[nodiscard]] std::vector<std::string> problems_of_ports() const;
   void retry();
   void release_held();
-  void forget_previous();
   void on_all_workers(const std::function<void(Worker&, std::size_t index)>& task) const;
-  [[nodiscard]] bool is_used_now(const control::ListenAddress& address) const;
 
   Parts parts_;
+  Mode mode_ = Mode::Loading;
   LeavingStates leaving_;
   std::shared_ptr<const RouteTable> table_;
-  std::shared_ptr<const RouteTable> previous_;
+  std::shared_ptr<const RouteTable> previous_;  ///< had ports that a later table removed, or null
+  std::string cache_problem_;                   ///< why the live table is not in the cache
   std::map<control::ListenAddress, Port> ports_;
   uv::Timer retry_timer_;
   uv::Timer held_timer_;

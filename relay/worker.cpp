@@ -13,7 +13,10 @@ namespace adit::relay {
 
 namespace {
 constexpr Milliseconds kAcceptPause{200};
-constexpr std::uint32_t kRefusalLinesPerSecond = 10;
+constexpr Seconds kReportTime{60};
+/// Of connections that were relayed; for the others see RefusalLog.
+constexpr std::uint32_t kEndLinesPerSecond = 100;
+constexpr std::uint32_t kTroubleLinesPerMinute = 10;
 }  // namespace
 
 Worker::Worker(Shared& shared)
@@ -24,7 +27,8 @@ Worker::Worker(Shared& shared)
       wheel_(now()),
       pipes_(shared.pipes, shared.spare_pipes),
       hello_buffers_(shared.hellos),
-      refusal_lines_(kRefusalLinesPerSecond) {}
+      end_lines_(kEndLinesPerSecond, Seconds{1}),
+      trouble_lines_(kTroubleLinesPerMinute, Seconds{60}) {}
 
 Worker::~Worker() {
   if (!thread_.joinable()) return;
@@ -162,7 +166,7 @@ void Worker::refuse(UniqueFd fd, const Endpoint& client, CloseReason reason) {
   counters_.ended.add(1);
   reset_on_close(fd.get());
   fd.reset();
-  if (!may_log_refusal()) return;
+  if (!may_log_end(reason, client.address)) return;
   log::info("relay: connection refused client={} reason={}", client, to_string(reason));
 }
 
@@ -223,9 +227,19 @@ void Worker::pause_accepting() {
   if (!is_paused_) {
     is_paused_ = true;
     for (const auto& listener : listeners_) listener->pause();
-    if (may_log_refusal()) {
+    if (trouble_lines_.allows(now())) {
       log::warning("relay: no descriptor or memory for a client; accepting pauses; continuing");
     }
+  }
+  arm(resume_node_, now() + kAcceptPause);
+}
+
+void Worker::retry_accepting(const control::ListenAddress& address, int error) {
+  if (trouble_lines_.allows(now())) {
+    log::error(
+        "relay: {}; trying again; continuing",
+        sys_error(fmt::format("accept at {}", Endpoint{address.address, address.port}), error)
+            .what);
   }
   arm(resume_node_, now() + kAcceptPause);
 }
@@ -237,16 +251,17 @@ void Worker::resume_accepting() {
 
 // --- log
 
-bool Worker::may_log_refusal() {
-  if (refusal_lines_.allows(now())) return true;
-  if (!report_node_.is_armed()) arm(report_node_, now() + Seconds{1});
-  return false;
+bool Worker::may_log_end(CloseReason reason, const IpAddress& client) {
+  if (!log::is_enabled(log::Level::Info)) return false;
+  const bool may = is_unserved(reason) ? shared_->refusals.allows(reason, client, now())
+                                       : end_lines_.allows(now());
+  if (!may && !report_node_.is_armed()) arm(report_node_, now() + kReportTime);
+  return may;
 }
 
 void Worker::log_end(const Connection& connection) {
-  // Strangers come without a route: their lines are limited. Its own client's are not.
+  if (!may_log_end(connection.reason(), connection.client().address)) return;
   const auto& route = connection.route();
-  if (!log::is_enabled(log::Level::Info) || (!route && !may_log_refusal())) return;
   const auto duration = std::chrono::duration_cast<Milliseconds>(now() - connection.started());
   log::info(
       "relay: connection closed conn={} client={} host={} target={} to_target={} to_client={} "
@@ -258,8 +273,14 @@ void Worker::log_end(const Connection& connection) {
 }
 
 void Worker::report_suppressed() {
-  if (const std::uint64_t count = refusal_lines_.take_suppressed(); count > 0) {
-    log::info("relay: refusals without a line of their own count={}", count);
+  // Of all workers: who reports first reports for the others too.
+  for (const RefusalLog::Count& count : shared_->refusals.take_counts()) {
+    log::info("relay: {} more {} reason={} clients={}{}", count.refusals,
+              is_early_leave(count.reason) ? "left" : "refused", to_string(count.reason),
+              count.clients, count.has_more_clients ? "+" : "");
+  }
+  if (const std::uint64_t count = end_lines_.take_suppressed(); count > 0) {
+    log::info("relay: {} more connections closed", count);
   }
 }
 

@@ -24,6 +24,7 @@
 #include "relay/log_limiter.hpp"
 #include "relay/pipe_pool.hpp"
 #include "relay/pump.hpp"
+#include "relay/refusal_log.hpp"
 #include "relay/route_table.hpp"
 #include "relay/timer_wheel.hpp"
 
@@ -38,6 +39,7 @@ struct Shared {
   PipeBudget pipes;
   std::size_t spare_pipes;  ///< of each worker, so that none hoards what others need
   HelloBudget hellos;
+  RefusalLog refusals;
   std::atomic<std::uint64_t> last_connection_id{0};
 };
 
@@ -85,6 +87,8 @@ class Worker {
 
   void take(UniqueFd fd, const Endpoint& client, std::uint16_t port);
   void pause_accepting();
+  /// A listener failed and paused: notes it in the log and resumes it in a while.
+  void retry_accepting(const control::ListenAddress& address, int error);
   /// Ends the life of `connection`, which must not be used any more.
   void remove(Connection& connection);
   void arm(TimerNode& node, TimePoint deadline);
@@ -123,7 +127,7 @@ class Worker {
   void end_drained();
   void resume_accepting();
   void refuse(UniqueFd fd, const Endpoint& client, CloseReason reason);
-  [[nodiscard]] bool may_log_refusal();
+  [[nodiscard]] bool may_log_end(CloseReason reason, const IpAddress& client);
   void log_end(const Connection& connection);
   void report_suppressed();
 
@@ -140,7 +144,8 @@ class Worker {
   TimerNode report_node_;
   PipePool pipes_;
   HelloBuffers hello_buffers_;
-  LogLimiter refusal_lines_;
+  LogLimiter end_lines_;
+  LogLimiter trouble_lines_;
   std::shared_ptr<const RouteTable> table_;
   std::shared_ptr<const RouteTable> previous_;
   std::unordered_map<const RouteState*, Draining> draining_;

@@ -10,11 +10,12 @@ suite=${1:-trixie}
 command -v debootstrap >/dev/null || skip "no debootstrap (apt-get install debootstrap)"
 
 # shellcheck disable=SC2016  # the inner shell expands
-in_fresh_debian "$suite" bash -euc '
+in_fresh_debian "$suite" bash -euo pipefail -c '
   . deploy/packages.sh
-  install_packages "${BUILD_PACKAGES[@]}" python3 binutils >/tmp/apt.log || { cat /tmp/apt.log && exit 1; }
+  . deploy/build.sh
+  install_packages "${BUILD_PACKAGES[@]}" "${DEMO_PACKAGES[@]}" catch2 binutils >/tmp/apt.log ||
+    { cat /tmp/apt.log && exit 1; }
   dpkg-query -W -f "\${Package} \${Version}\n" g++ cmake catch2 libyaml-cpp-dev libfmt-dev libuv1-dev libcli11-dev
-  cmake --preset release
-  cmake --build --preset release -j "$(nproc)"
+  build_all release
   ctest --preset release -L "unit|property|fuzz|examples" -LE root
 '

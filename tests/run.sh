@@ -6,35 +6,30 @@
 #   --all         also: tests labelled slow, ThreadSanitizer, libFuzzer on every parser, Debian 13
 #   --no-install  never calls apt; says what is missing instead
 #
-# Exit status: 0 all passed (what a machine cannot run is listed as skipped, with the reason), 1 otherwise.
+# Exit status: 0 all passed (what a machine cannot run is listed as skipped, with the reason), 2 wrong usage,
+# 1 anything else.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source-path=SCRIPTDIR
 . deploy/packages.sh
+# shellcheck source-path=SCRIPTDIR
+. deploy/build.sh
 
 all=no install=yes
 for argument; do
   case $argument in
     --all) all=yes ;;
     --no-install) install=no ;;
-    -h | --help) sed -n '2,9s/^# \{0,1\}//p' tests/run.sh && exit 0 ;;
+    -h | --help) sed -n '2,10s/^# \{0,1\}//p' tests/run.sh && exit 0 ;;
     *) echo "tests/run.sh: unknown option $argument (see --help)" >&2 && exit 2 ;;
   esac
 done
 
 say() { printf '\n== %s\n' "$*"; }
 
-# A compiler needs up to 1.5 GB, more with sanitizers: a small VPS builds with one job rather than none.
-jobs() {
-  local memory_gb cores
-  memory_gb=$(awk '/^MemAvailable/ {print int($2 / 1500000)}' /proc/meminfo)
-  cores=$(nproc)
-  echo $((memory_gb < 1 ? 1 : memory_gb < cores ? memory_gb : cores))
-}
-
 get_packages() {
   local wanted=("${BUILD_PACKAGES[@]}" "${DEMO_PACKAGES[@]}" "${TEST_PACKAGES[@]}")
-  if [ $all = yes ]; then wanted+=("${FUZZ_PACKAGES[@]}"); fi
+  if [ $all = yes ]; then wanted+=("${ALL_PACKAGES[@]}"); fi
   if [ $install = yes ] && [ "$(id -u)" = 0 ]; then
     install_packages "${wanted[@]}"
     return
@@ -44,25 +39,33 @@ get_packages() {
   [ -z "$missing" ] || echo "not installed (their tests are skipped, or the build fails): $missing"
 }
 
-build() { # build PRESET
-  say "build: $1"
-  cmake --preset "$1" >"build/$1-configure.log" || { cat "build/$1-configure.log" && return 1; }
-  cmake --build --preset "$1" -j "$(jobs)"
-}
-
 # run_tests PRESET [CTEST OPTION...]: the whole output is kept beside the build; status 1 if a test failed.
 run_tests() {
   local preset=$1 status=0
   shift
   say "test: $preset"
-  ctest --preset "$preset" -j "$(jobs)" --output-junit "$PWD/build/$preset-tests.xml" "$@" 2>&1 |
-    tee "build/$preset-tests.log" || status=1
+  rm -f "build/$preset-tests.xml"
+  ctest --preset "$preset" -j "$(job_count)" --output-junit "$PWD/build/$preset-tests.xml" \
+    --test-output-size-passed 65536 "$@" 2>&1 | tee "build/$preset-tests.log" || status=1
   return $status
+}
+
+# Another system, not another preset: CTest's summary there is one line here.
+debian13() {
+  local status=0
+  say "test: Debian 13"
+  tests/debian13.sh 2>&1 | tee build/debian13-tests.log || status=$?
+  case $status in
+    0) debian13_result=$(grep '^[0-9]*% tests passed' build/debian13-tests.log) ;;
+    77) debian13_result=$(tail -n 1 build/debian13-tests.log) ;;
+    *) debian13_result="FAILED (build/debian13-tests.log)" && return 1 ;;
+  esac
 }
 
 # The reasons of skipped tests, then CTest's own last words about each preset.
 summary() {
   local preset
+  say "what was skipped"
   for preset in "${presets[@]}"; do
     /usr/bin/python3 tests/support/skipped.py "$preset" "build/$preset-tests.xml" || :
   done
@@ -70,23 +73,25 @@ summary() {
     say "CTest: $preset"
     sed -n '/^[0-9]*% tests passed/,$p' "build/$preset-tests.log"
   done
+  if [ $all = yes ]; then say "Debian 13" && echo "$debian13_result"; fi
 }
 
 mkdir -p build
 started=$SECONDS failed=no presets=(release asan)
 if [ $all = yes ]; then presets+=(tsan fuzz); fi
+trap 'exit $(($? != 0))' EXIT # apt, cmake and ctest have statuses of their own
 
 get_packages
-for preset in "${presets[@]}"; do build "$preset"; done
+for preset in "${presets[@]}"; do
+  say "build: $preset"
+  build_all "$preset"
+done
 say "built in $((SECONDS - started)) s"
 for preset in "${presets[@]}"; do
   options=()
   if [ $all = no ] && [ "$preset" = release ]; then options=(-LE slow); fi
   run_tests "$preset" ${options[@]+"${options[@]}"} || failed=yes
 done
-if [ $all = yes ]; then
-  say "Debian 13"
-  tests/debian13.sh || { [ $? = 77 ] || failed=yes; }
-fi
+if [ $all = yes ]; then debian13 || failed=yes; fi
 summary
 [ $failed = no ]

@@ -36,12 +36,11 @@ Result<Envelope> decode(std::span<const std::uint8_t> body);
 std::vector<std::uint8_t> encode_table(const Table& table);
 Result<Table> decode_table(std::span<const std::uint8_t> bytes);
 
-/// A hash of the encoded table without its revision: equal for tables that do the same, on machines
-/// of one byte order (it never leaves the machine). Never 0.
+/// A checksum of the encoded table without its revision: equal for tables that do the same, on
+/// machines of one byte order (it never leaves the machine) and for one version of the program.
 std::uint64_t digest(const Table& table);
 
-/// The same of the bytes that encode_table made, without making them again. Bytes that are no table
-/// have a digest too.
-std::uint64_t digest_of_encoded(std::span<const std::uint8_t> table);
+/// Tells bytes from others by accident (damage, another table), not by intent. Never 0.
+std::uint64_t checksum(std::span<const std::uint8_t> bytes);
 
 }  // namespace adit::control

@@ -264,8 +264,16 @@ bool read(Bytes bytes, CheckReply& out) {
 }
 
 bool read(Bytes bytes, Set& out) {
-  return for_each_field(
-      bytes, [&](std::uint16_t tag, Bytes value) { return tag != 1 || read(value, out.table); });
+  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
+    switch (tag) {
+      case 1:
+        return read(value, out.table);
+      case 2:
+        return read(value, out.digest);
+      default:
+        return true;
+    }
+  });
 }
 
 bool read(Bytes bytes, SetReply& out) {
@@ -371,6 +379,8 @@ bool read(Bytes bytes, Stats& out) {
         return append(value, out.listeners);
       case 15:
         return append(value, out.routes);
+      case 16:
+        return read(value, out.cache_problem);
       default:
         return true;
     }

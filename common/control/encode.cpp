@@ -1,5 +1,4 @@
 // Values -> bytes: one `write` for each struct, whose tags are those of `read` in decode.cpp.
-#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <span>
@@ -159,6 +158,7 @@ void write(FieldWriter& out, const CheckReply& value) {
 
 void write(FieldWriter& out, const Set& value) {
   out.nested(1, [&](FieldWriter& inner) { write(inner, value.table); });
+  out.number(2, value.digest);
 }
 
 void write(FieldWriter& out, const SetReply& value) {
@@ -208,6 +208,7 @@ void write(FieldWriter& out, const Stats& value) {
   for (const RouteStats& route : value.routes) {
     out.nested(15, [&](FieldWriter& inner) { write(inner, route); });
   }
+  out.text(16, value.cache_problem);
 }
 
 void write(FieldWriter& out, const Failure& value) {
@@ -255,17 +256,15 @@ std::vector<std::uint8_t> encode_table(const Table& table) {
 }
 
 std::uint64_t digest(const Table& table) {
-  return digest_of_encoded(encode_table(table));
+  const auto encoded = encode_table(table);
+  // The revision is the first field: a tag, a length and a number.
+  constexpr std::size_t kRevisionField = 6 + sizeof(Table::revision);
+  return checksum(std::span(encoded).subspan(kRevisionField));
 }
 
-std::uint64_t digest_of_encoded(std::span<const std::uint8_t> table) {
-  // The revision is the value of the first field: behind its tag and its length.
-  constexpr std::size_t kRevisionAt = 6;
-  const std::size_t head = std::min(kRevisionAt, table.size());
-  const std::size_t rest = std::min(kRevisionAt + sizeof(Table::revision), table.size());
+std::uint64_t checksum(std::span<const std::uint8_t> bytes) {
   Hash hash;
-  hash.add(table.first(head));
-  hash.add(table.subspan(rest));
+  hash.add(bytes);
   return hash.finish();
 }
 

@@ -116,13 +116,17 @@ struct CheckReply {
 /// Make `table` live.
 struct Set {
   Table table;
+  /// control::digest(table) as the controller computes it, for Stats; 0: the relay computes it. A
+  /// relay of another version, which may not know every field of the table, could not.
+  std::uint64_t digest = 0;
+
   bool operator==(const Set&) const = default;
 };
 
 /// Sent when every worker runs the table and it is on disk.
 struct SetReply {
   std::vector<std::string> problems;  ///< not empty: refused, the old table goes on
-  std::string warning;                ///< live, but ("cache not written: ...")
+  std::string warning;                ///< live, but ("cache not written: ...; cannot listen ...")
   std::uint64_t revision = 0;         ///< of the table that is live now
 
   bool operator==(const SetReply&) const = default;
@@ -135,7 +139,7 @@ struct StatsRequest {
 struct ListenerStats {
   ListenAddress configured;
   std::uint16_t bound_port = 0;  ///< 0: not bound
-  std::string problem;           ///< why not bound; retried
+  std::string problem;           ///< why nobody listens there; retried
 
   bool operator==(const ListenerStats&) const = default;
 };
@@ -155,7 +159,7 @@ struct Stats {
   std::uint32_t supervisor_pid = 0;
   std::uint32_t data_pid = 0;
   std::uint64_t revision = 0;      ///< 0: no table yet
-  std::uint64_t table_digest = 0;  ///< digest(table) of the live table; 0: none
+  std::uint64_t table_digest = 0;  ///< what came with the live table, see Set; 0: none
   std::uint32_t workers = 0;
   std::uint64_t active = 0;
   std::uint64_t accepted = 0;
@@ -166,11 +170,13 @@ struct Stats {
   std::map<std::string, std::uint64_t> closed;  ///< by typed reason, e.g. "refused_unknown_name"
   std::vector<ListenerStats> listeners;
   std::vector<RouteStats> routes;
+  std::string cache_problem;  ///< why the live table is not on the relay's disk; empty: it is
 
   bool operator==(const Stats&) const = default;
 };
 
-/// The answer to what could not be understood or done.
+/// The answer to what could not be understood or done; "reloading; try again" to a check or a set
+/// while another process takes over.
 struct Failure {
   std::string what;
   bool operator==(const Failure&) const = default;

@@ -23,6 +23,24 @@ Result<CapabilityData> read_sets() {
   return data;
 }
 
+/// A service manager may forbid capset(2) (systemd's @privileged): where it has given us no more
+/// than we keep, nothing is to be done.
+Result<void> write_sets(const CapabilityData& wanted) {
+  const auto now = read_sets();
+  if (!now) return fail(now.error());
+  bool is_so_already = true;
+  for (std::size_t word = 0; word < wanted.size(); ++word) {
+    is_so_already = is_so_already && (*now)[word].permitted == wanted[word].permitted &&
+                    (*now)[word].effective == wanted[word].effective &&
+                    (*now)[word].inheritable == wanted[word].inheritable;
+  }
+  if (is_so_already) return {};
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  CapabilityData data = wanted;
+  if (syscall(SYS_capset, &header, data.data()) != 0) return fail_sys("drop capabilities", errno);
+  return {};
+}
+
 std::uint64_t join(std::uint32_t low, std::uint32_t high) {
   return (static_cast<std::uint64_t>(high) << 32) | low;
 }
@@ -47,8 +65,7 @@ Result<void> keep_only(const std::vector<int>& capabilities, bool for_children) 
     (*sets)[word].effective = half;
     (*sets)[word].inheritable = for_children ? half : 0;
   }
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  if (syscall(SYS_capset, &header, sets->data()) != 0) return fail_sys("drop capabilities", errno);
+  if (auto set = write_sets(*sets); !set) return set;
   if (for_children) {
     for (const int capability : capabilities) {
       if ((kept >> capability & 1) == 0) continue;

@@ -14,8 +14,8 @@ namespace adit::uv {
 class Poll {
  public:
   /// `status` < 0 means that libuv stopped polling (a reset shows as UV_EBADF): ask SO_ERROR for
-  /// the truth. `events`: UV_READABLE | UV_WRITABLE | UV_DISCONNECT. The handler may destroy the
-  /// Poll.
+  /// the truth. `events`: UV_READABLE | UV_WRITABLE | UV_DISCONNECT | UV_PRIORITIZED. The handler
+  /// may destroy the Poll.
   using Handler = void (*)(void* context, int status, int events) noexcept;
 
   Poll() = default;

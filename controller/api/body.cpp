@@ -1,8 +1,12 @@
 #include "controller/api/body.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <optional>
+#include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace adit::api {
 
@@ -32,13 +36,35 @@ bool is_too_deep(std::string_view text) {
   return false;
 }
 
+/// Sees every event of the parser, keeps every value, and remembers a key that its object has
+/// twice.
+class RepeatedKey {
+ public:
+  bool operator()(int /*depth*/, json::parse_event_t event, const json& parsed) {
+    if (event == json::parse_event_t::object_start) open_.emplace_back();
+    if (event == json::parse_event_t::object_end) open_.pop_back();
+    if (event == json::parse_event_t::key) {
+      const auto& key = parsed.get_ref<const std::string&>();
+      if (!open_.back().insert(key).second) found_ = key;
+    }
+    return true;
+  }
+
+  [[nodiscard]] const std::optional<std::string>& found() const { return found_; }
+
+ private:
+  std::vector<std::set<std::string>> open_;  ///< keys of the objects that are not yet closed
+  std::optional<std::string> found_;
+};
+
 }  // namespace
 
 Result<json> parse_object(std::string_view body) {
   if (is_too_deep(body)) return fail(Errc::Invalid, "the body is nested too deeply");
   json document;
+  RepeatedKey repeated;
   try {
-    document = json::parse(body);
+    document = json::parse(body, std::ref(repeated));
   } catch (const json::parse_error& error) {
     return fail(Errc::Invalid, fmt::format("the body is not JSON: wrong at byte {}", error.byte));
   } catch (const json::exception&) {
@@ -47,6 +73,9 @@ Result<json> parse_object(std::string_view body) {
   if (!document.is_object()) {
     return fail(Errc::Invalid,
                 fmt::format("the body must be a JSON object, not {}", document.type_name()));
+  }
+  if (repeated.found()) {
+    return fail(Errc::Invalid, fmt::format("member \"{}\" is written twice", *repeated.found()));
   }
   return document;
 }

@@ -11,7 +11,8 @@
 
 namespace adit::api {
 
-/// `body` as one JSON object of bounded depth; Errc::Invalid says what is wrong and at which byte.
+/// `body` as one JSON object of bounded depth in which no object has a key twice; Errc::Invalid
+/// says what is wrong, and at which byte.
 Result<nlohmann::json> parse_object(std::string_view body);
 
 /// Errc::Invalid names the first member of `object` that is not one of `known`: a misspelt

@@ -195,14 +195,16 @@ void get_revisions(Services& services, const Reply& reply) {
 }  // namespace
 
 std::vector<Operation> change_operations(Services& services) {
+  const std::vector<std::string> who{"owner",
+                                     "message"};  // apply and rollback: members of the body
   return {
       {"POST", "/v1/apply", on_apply(services, /*is_plan=*/false)},
       {"POST", "/v1/plan", on_apply(services, /*is_plan=*/true)},
-      {"PUT", "/v1/hosts/{name}", on_change(services, put_host)},
-      {"DELETE", "/v1/hosts/{name}", on_change(services, remove_host)},
-      {"PUT", "/v1/sites/{name}", on_change(services, put_site)},
-      {"PATCH", "/v1/sites/{name}", on_change(services, patch_site)},
-      {"DELETE", "/v1/sites/{name}", on_change(services, remove_site)},
+      {"PUT", "/v1/hosts/{name}", on_change(services, put_host), who},
+      {"DELETE", "/v1/hosts/{name}", on_change(services, remove_host), who},
+      {"PUT", "/v1/sites/{name}", on_change(services, put_site), who},
+      {"PATCH", "/v1/sites/{name}", on_change(services, patch_site), who},
+      {"DELETE", "/v1/sites/{name}", on_change(services, remove_site), who},
       {"POST", "/v1/rollback",
        [&services](const Request& request, const Parameters&, const Reply& reply) {
          roll_back(services, request, reply);

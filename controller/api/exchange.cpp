@@ -9,10 +9,14 @@ namespace adit::api {
 namespace {
 
 MHD_Result add_argument(void* context, MHD_ValueKind, const char* key, const char* value) {
-  auto& query = *static_cast<std::map<std::string, std::string>*>(context);
+  auto& request = *static_cast<Request*>(context);
   const auto name = percent_decoded(key, /*is_query=*/true);
   const auto decoded = percent_decoded(value == nullptr ? "" : value, /*is_query=*/true);
-  if (name && decoded) query[*name] = *decoded;
+  if (name && decoded) {
+    request.query[*name] = *decoded;
+  } else {
+    request.has_broken_query = true;
+  }
   return MHD_YES;
 }
 
@@ -42,7 +46,7 @@ Request read_request(MHD_Connection* connection, const char* target, const char*
   request.if_match = header(connection, MHD_HTTP_HEADER_IF_MATCH);
   request.if_none_match = header(connection, MHD_HTTP_HEADER_IF_NONE_MATCH);
   request.uid = peer_uid(connection);
-  MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, &add_argument, &request.query);
+  MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, &add_argument, &request);
   return request;
 }
 

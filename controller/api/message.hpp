@@ -15,6 +15,7 @@ struct Request {
   std::string method;
   std::string path;                          ///< as sent: percent-encoded, without the query
   std::map<std::string, std::string> query;  ///< decoded; the last of a repeated one
+  bool has_broken_query = false;             ///< an argument of it could not be decoded
   std::optional<std::string> if_match;
   std::optional<std::string> if_none_match;
   std::string body;

@@ -155,15 +155,16 @@ Response get_site_config(const LiveView& view, const Request& request,
 }  // namespace
 
 std::vector<Operation> read_operations(Services& services) {
-  return {{"GET", "/v1/status", on_view(services, get_status)},
-          {"GET", "/v1/hosts", on_view(services, get_hosts)},
-          {"GET", "/v1/hosts/{name}", on_view(services, get_host)},
-          {"GET", "/v1/sites", on_view(services, get_sites)},
-          {"GET", "/v1/sites/{name}", on_view(services, get_site)},
-          {"GET", "/v1/sites/{name}/config", on_view(services, get_site_config)},
-          {"GET", "/v1/routes", on_view(services, get_routes)},
-          {"GET", "/v1/routes/test", on_view(services, test_route)},
-          {"GET", "/v1/routes/{name}", on_view(services, get_route)}};
+  return {
+      {"GET", "/v1/status", on_view(services, get_status)},
+      {"GET", "/v1/hosts", on_view(services, get_hosts)},
+      {"GET", "/v1/hosts/{name}", on_view(services, get_host)},
+      {"GET", "/v1/sites", on_view(services, get_sites)},
+      {"GET", "/v1/sites/{name}", on_view(services, get_site)},
+      {"GET", "/v1/sites/{name}/config", on_view(services, get_site_config), {"format"}},
+      {"GET", "/v1/routes", on_view(services, get_routes)},
+      {"GET", "/v1/routes/test", on_view(services, test_route), {"name", "port", "from", "alpn"}},
+      {"GET", "/v1/routes/{name}", on_view(services, get_route)}};
 }
 
 }  // namespace adit::api

@@ -81,9 +81,11 @@ json to_json(const apply::ChangeResult& result) {
   }
   json steps = json::array();
   for (const auto& step : result.steps) steps.push_back(to_json(step));
-  return {{"revision", result.revision},   {"previous_revision", result.previous_revision},
-          {"changes", std::move(changes)}, {"steps", std::move(steps)},
-          {"warnings", result.warnings},   {"undo", result.undo}};
+  json document = {{"revision", result.revision},   {"previous_revision", result.previous_revision},
+                   {"changes", std::move(changes)}, {"steps", std::move(steps)},
+                   {"warnings", result.warnings},   {"undo", result.undo}};
+  if (!result.undo_note.empty()) document["undo_note"] = result.undo_note;
+  return document;
 }
 
 json to_json(const store::RevisionInfo& revision) {

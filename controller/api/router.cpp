@@ -44,6 +44,19 @@ bool fits(const std::vector<std::string>& pattern, const std::vector<std::string
   return true;
 }
 
+/// Why the query of `request` is none for `operation`, or "".
+std::string query_fault(const Request& request, const Operation& operation) {
+  if (request.has_broken_query) return "the query has a broken % escape";
+  const auto& known = operation.arguments;
+  for (const auto& [name, value] : request.query) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const std::string advice = known.empty() ? "this path takes none"
+                                             : fmt::format("known are {}", fmt::join(known, ", "));
+    return fmt::format("unknown query argument \"{}\"; {}", name, advice);
+  }
+  return {};
+}
+
 }  // namespace
 
 Router::Router(std::vector<Operation> operations) {
@@ -73,8 +86,11 @@ void Router::route(const Request& request, const Reply& reply) const {
   Parameters parameters;
   for (const Entry& entry : entries_) {
     if (!fits(entry.segments, segments, parameters)) continue;
-    if (entry.operation.method == method)
+    if (entry.operation.method == method) {
+      const std::string fault = query_fault(request, entry.operation);
+      if (!fault.empty()) return reply(problem_response(Errc::Invalid, fault));
       return entry.operation.handler(request, parameters, reply);
+    }
     allowed.insert(entry.operation.method);
   }
   if (allowed.empty()) {

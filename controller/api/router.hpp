@@ -18,6 +18,7 @@ struct Operation {
   std::string method;
   std::string path;  ///< "/v1/hosts/{name}"
   Handler handler;
+  std::vector<std::string> arguments = {};  ///< of the query; any other is refused
 };
 
 class Router {
@@ -25,8 +26,9 @@ class Router {
   explicit Router(std::vector<Operation> operations);
 
   /// Calls the handler of `request`, or replies itself: 404 for a path that is not in the table,
-  /// 405 with Allow for another method, 400 for a path that cannot be decoded. HEAD is GET. Of two
-  /// operations that fit, the one with fewer parameters.
+  /// 405 with Allow for another method, 400 for a path or a query that cannot be decoded and for an
+  /// argument that the operation does not have: a misspelt "owner" must not act as the default.
+  /// HEAD is GET. Of two operations that fit, the one with fewer parameters.
   void route(const Request& request, const Reply& reply) const;
 
  private:

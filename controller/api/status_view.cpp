@@ -105,6 +105,28 @@ void add_site_problems(const LiveView& view, json& problems) {
   }
 }
 
+/// What was right when it was written: the machine is another since, and changes do not wait for
+/// it.
+void add_clashes(const LiveView& view, json& problems) {
+  const apply::Snapshot& snapshot = view.snapshot();
+  const config::NodeFacts facts{snapshot.node->identity.pool, snapshot.own_networks, std::nullopt};
+  const auto add = [&](const std::string& site, const std::string& clash, const std::string& fix) {
+    if (!clash.empty()) problems.push_back(problem(fmt::format("site {}: {}", site, clash), fix));
+  };
+  for (const auto& [name, site] : view.resources().sites) {
+    if (site.address) {
+      add(name, config::clash_of_address(*site.address, facts),
+          fmt::format("set tunnel: in controller.yaml back, or write one of them as the site's "
+                      "address: and put what `adit site config {}` then prints on its gateway",
+                      name));
+    }
+    for (const IpPrefix& network : site.networks) {
+      add(name, config::clash_of_network(network, facts),
+          "give one of them another network; an address of both may not be reached at home");
+    }
+  }
+}
+
 /// Beside the steps that are not done, which the answer lists by themselves.
 json problems_json(const LiveView& view) {
   json problems = json::array();
@@ -121,7 +143,11 @@ json problems_json(const LiveView& view) {
           "free the port; the relay tries again by itself"));
     }
   }
+  if (!snapshot.interface_problem.empty() && snapshot.open_steps.empty()) {
+    problems.push_back(problem(snapshot.interface_problem, ""));
+  }
   add_site_problems(view, problems);
+  add_clashes(view, problems);
   return problems;
 }
 

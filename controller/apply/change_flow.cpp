@@ -123,9 +123,7 @@ Answer<config::Resources> ChangeFlow::wanted_by(const PatchSite& action,
   if (action.patch.contains("public_key") && action.patch["public_key"].is_null()) {
     return refuse(Errc::Invalid, "public_key: a key can be replaced, not taken away");
   }
-  nlohmann::json document = config::to_json(known->second);
-  document.merge_patch(action.patch);
-  auto site = config::site_from_json(action.name, document);
+  auto site = config::patched(action.name, known->second, action.patch);
   if (!site) return refuse(std::move(site).error());
   if (action.patch.size() == 1 && action.patch.contains("public_key")) {
     return completed(config::set_site_key(state_->resources, action.name, *site->public_key));
@@ -206,7 +204,9 @@ Answer<ChangeResult> ChangeFlow::change(const ChangeRequest& request, const Now&
     result.steps = reconciler_.preview(next->desired, now);
     return result;
   }
-  result.undo = undo_of(request, result.changes, state_->resources, head);
+  Undo undo = undo_of(request, result.changes, state_->resources, next->resources, head);
+  result.undo = std::move(undo.command);
+  result.undo_note = std::move(undo.note);
   if (auto committed = commit(request, *next, now.wall); !committed) {
     return refuse(committed.error());
   }

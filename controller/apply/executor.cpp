@@ -1,5 +1,6 @@
 #include "controller/apply/executor.hpp"
 
+#include <cerrno>
 #include <optional>
 #include <utility>
 
@@ -24,8 +25,17 @@ class TunnelStep {
   TunnelStep(wireguard::Backend& backend, const wireguard::PrivateKey& private_key)
       : backend_(backend), private_key_(private_key) {}
 
+  /// An interface of that name may be there already: somebody else's is not touched.
   Result<void> operator()(const plan::CreateInterface& step) const {
-    return backend_.create_interface(step.name);
+    if (auto made = backend_.create_interface(step.name); !made) return made;
+    const auto device = backend_.read_device(step.name);
+    if (!device) return fail(device.error());
+    const bool is_blank = !device->public_key && device->peers.empty();
+    if (is_blank || device->public_key == own_key()) return {};
+    return fail(Errc::Conflict,
+                fmt::format("interface {} is a WireGuard interface that adit did not make; remove "
+                            "it or set another name with `interface:` in controller.yaml",
+                            step.name));
   }
 
   Result<void> operator()(const plan::DeleteInterface& step) const {
@@ -70,6 +80,11 @@ class TunnelStep {
   }
 
  private:
+  [[nodiscard]] std::optional<wireguard::PublicKey> own_key() const {
+    const auto key = private_key_.public_key();
+    return key ? std::optional(*key) : std::nullopt;
+  }
+
   wireguard::Backend& backend_;
   const wireguard::PrivateKey& private_key_;
 };
@@ -93,18 +108,21 @@ class Dependencies {
   void failed(const plan::Step& step, const std::string& what) {
     if (std::holds_alternative<plan::CreateInterface>(step.action)) no_interface_ = what;
     if (std::holds_alternative<plan::SetUp>(step.action)) not_up_ = what;
+    if (step.group == plan::Group::RouteTable) no_table_ = what;
   }
 
   /// The step that `step` would need, or nothing if it can be tried.
   [[nodiscard]] std::optional<std::string> missing_for(const plan::Step& step) const {
-    if (step.group != plan::Group::Tunnel) return std::nullopt;
+    if (step.group == plan::Group::RouteTable) return std::nullopt;
     if (no_interface_) return no_interface_;
+    if (step.group == plan::Group::TunnelRemoval) return no_table_;
     return std::holds_alternative<plan::AddKernelRoute>(step.action) ? not_up_ : std::nullopt;
   }
 
  private:
   std::optional<std::string> no_interface_;
   std::optional<std::string> not_up_;
+  std::optional<std::string> no_table_;
 };
 
 Result<void> perform(const plan::Step& step, const plan::Desired& desired, const Tools& tools,
@@ -121,8 +139,9 @@ StepReport waiting_report(const plan::Step& step, std::string reason) {
 }
 
 std::string fix_for(const plan::Step& step, const Error& error) {
-  if (step.group == plan::Group::Tunnel) {
-    if (error.code == Errc::Denied) {
+  if (step.group != plan::Group::RouteTable) {
+    // Other refusals (a socket of another user, a mode) say themselves what is in the way.
+    if (error.sys_errno == EPERM) {
       return "give adit-controller CAP_NET_ADMIN (systemd: AmbientCapabilities=CAP_NET_ADMIN)";
     }
     const bool is_taken =
@@ -134,7 +153,9 @@ std::string fix_for(const plan::Step& step, const Error& error) {
     case Errc::Unavailable:
       return "start adit-relay, or set relay_socket: in controller.yaml to its control socket";
     case Errc::Denied:
-      return "start adit-relay with --controller-user and this controller's user";
+      return "start adit-relay with --controller-user and this controller's user, and make that "
+             "user "
+             "a member of the relay's group";
     case Errc::Conflict:
       return "free the port that it names, or change the port in the configuration";
     default:

@@ -147,6 +147,16 @@ std::vector<IpPrefix> own_networks(const std::string& interface) {
   return networks;
 }
 
+bool has_ipv6(const std::string& interface) {
+  constexpr std::size_t kMaxBytes = 16;
+  for (const std::string& name : {interface, std::string("default")}) {
+    const auto text =
+        os::read_file(fmt::format("/proc/sys/net/ipv6/conf/{}/disable_ipv6", name), kMaxBytes);
+    if (text && !text->empty()) return text->front() == '0';
+  }
+  return false;
+}
+
 std::string wireguard_endpoint(const NodeContext& node, std::uint16_t listen_port) {
   std::string host;
   if (node.config.endpoint) {

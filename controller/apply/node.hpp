@@ -30,6 +30,10 @@ Result<NodeState> load_node(const config::NodeConfig& config);
 /// The networks of the machine's own links except `interface`; link-local ones are left out.
 std::vector<IpPrefix> own_networks(const std::string& interface);
 
+/// Whether `interface` may have IPv6 addresses: net.ipv6.conf.INTERFACE.disable_ipv6, that of
+/// `default` for one that is not there yet; false in a kernel without IPv6 (ip-sysctl.rst).
+bool has_ipv6(const std::string& interface);
+
 /// HOST:PORT under which homes reach this node's WireGuard: as configured, else the first public
 /// address (configured, or one of the machine's own that is not private). Empty: not known.
 std::string wireguard_endpoint(const NodeContext& node, std::uint16_t listen_port);

@@ -15,9 +15,28 @@ constexpr Milliseconds kHungRelayPoll{10'000};  ///< one that takes connections 
 constexpr Milliseconds kTunnelPoll{10'000};
 constexpr Milliseconds kSilentSitePoll{500};
 
-bool has_group(const plan::Plan& plan, plan::Group group) {
-  return std::any_of(plan.steps.begin(), plan.steps.end(),
-                     [group](const plan::Step& step) { return step.group == group; });
+constexpr const char* kSoon = "is tried again soon";
+
+bool is_table(const plan::Step& step) {
+  return step.group == plan::Group::RouteTable;
+}
+
+bool has_table(const plan::Plan& plan) {
+  return std::any_of(plan.steps.begin(), plan.steps.end(), is_table);
+}
+
+bool has_tunnel(const plan::Plan& plan) {
+  return !std::all_of(plan.steps.begin(), plan.steps.end(), is_table);
+}
+
+/// The steps of `left` that were in `tried` already.
+plan::Plan still_there(const plan::Plan& tried, const plan::Plan& left) {
+  plan::Plan both;
+  for (const plan::Step& step : left.steps) {
+    const auto& steps = tried.steps;
+    if (std::find(steps.begin(), steps.end(), step) != steps.end()) both.steps.push_back(step);
+  }
+  return both;
 }
 
 const StepReport* find_same(const std::vector<StepReport>& reports, const StepReport& wanted) {
@@ -40,6 +59,7 @@ Reconciler::Reconciler(TunnelAccess tunnel, RelayLink& relay,
       stop_(std::move(stop)) {}
 
 void Reconciler::set_desired(std::shared_ptr<const plan::Desired> desired) {
+  if (desired_) removals_.replace(desired_->table, desired->table);
   desired_ = std::move(desired);
   tunnel_backoff_.reset();
   table_backoff_.reset();
@@ -74,8 +94,15 @@ void Reconciler::observe_relay(TimePoint now) {
 }
 
 void Reconciler::observe_tunnel(const Now& now) {
+  const bool had_ipv6 = observed_.has_ipv6;
   tunnel_.observe(interface_, desired_->interface.has_value(), observed_);
   tunnel_due_ = now.steady + (has_silent_site(now.wall) ? kSilentSitePoll : kTunnelPoll);
+  if (removals_.opens() > now.steady) tunnel_due_ = std::min(tunnel_due_, removals_.opens());
+  if (had_ipv6 && !observed_.has_ipv6) {
+    notes_.push_back({log::Level::Notice, fmt::format("IPv6 is off for {}: it has IPv4 addresses "
+                                                      "only",
+                                                      interface_)});
+  }
 }
 
 /// A handshake is what we wait for most: a person has just started the home's side.
@@ -117,7 +144,8 @@ bool Reconciler::tick(const Now& now) {
 
 std::vector<StepReport> Reconciler::preview(const plan::Desired& desired, const Now& now) {
   observe_relay(now.steady);
-  tunnel_.observe(interface_, desired.interface.has_value(), observed_);
+  tunnel_.observe(interface_, /*is_wanted=*/false, observed_);
+  is_settled_ = false;  // what moved meanwhile is for the next tick
   std::vector<StepReport> planned;
   for (const plan::Step& step : plan::diff(desired, observed_).steps) {
     planned.push_back(report_of(step, StepState::Planned));
@@ -135,25 +163,56 @@ std::vector<Note> Reconciler::take_notes() {
 }
 
 /// Why a step is not even tried now, as its report; nothing if it shall be tried.
-std::optional<StepReport> Reconciler::put_off(const plan::Step& step, TimePoint now) const {
-  const bool is_table = step.group == plan::Group::RouteTable;
-  if (is_table && !observed_.relay) return failure_report(step, relay_error_);
-  if ((is_table ? table_backoff_ : tunnel_backoff_).is_due(now)) return std::nullopt;
+std::optional<StepReport> Reconciler::put_off(const plan::Step& step, bool has_table_step,
+                                              TimePoint now) {
+  if (is_table(step)) {
+    if (auto report = put_off_table(step)) return report;
+  }
   StepReport report = report_of(step, StepState::Waiting);
+  if (step.group == plan::Group::TunnelRemoval) {
+    report.error = hindrance_of_removal(has_table_step, now);
+    if (!report.error.empty()) return report;
+  }
+  Backoff& backoff = is_table(step) ? table_backoff_ : tunnel_backoff_;
+  if (backoff.is_due(now)) return std::nullopt;
+  backoff.expect();
   if (const StepReport* known = find_same(open_, report)) return *known;
-  report.error = "is tried again soon";
+  report.error = kSoon;
   return report;
 }
 
+std::optional<StepReport> Reconciler::put_off_table(const plan::Step& step) const {
+  if (!observed_.relay) return failure_report(step, relay_error_);
+  if (desired_->table.revision != 0 || observed_.relay->revision == 0) return std::nullopt;
+  // A lost or mistyped state folder must not take the public entrance away.
+  StepReport report = report_of(step, StepState::Waiting);
+  report.error = fmt::format("the relay serves revision {}, and nothing is recorded here",
+                             observed_.relay->revision);
+  report.fix = "apply your files, or look whether state_dir: in controller.yaml is right";
+  return report;
+}
+
+/// Why nothing is taken from the tunnel yet; empty if it may be.
+std::string Reconciler::hindrance_of_removal(bool has_table_step, TimePoint now) const {
+  const bool is_table_late =
+      has_table_step && (!observed_.relay || !table_backoff_.is_due(now) ||
+                         (desired_->table.revision == 0 && observed_.relay->revision != 0));
+  if (is_table_late) return "comes after: the route table";
+  // With a table step the connections drain from the moment when that is done.
+  if (!removals_.is_open(now)) return "until the connections of removed routes have drained";
+  return {};
+}
+
 Execution Reconciler::run(const plan::Plan& plan, const Now& now, bool is_drift) {
+  const bool has_table_step = has_table(plan);
+  if (!has_table_step && observed_.relay) removals_.table_is_live(now.steady);
   plan::Plan tried;
   std::vector<std::optional<StepReport>> put_off_reports;
   for (const plan::Step& step : plan.steps) {
-    put_off_reports.push_back(put_off(step, now.steady));
+    put_off_reports.push_back(put_off(step, has_table_step, now.steady));
     if (!put_off_reports.back()) tried.steps.push_back(step);
   }
-  const bool has_tunnel = has_group(tried, plan::Group::Tunnel);
-  const Tools tools{has_tunnel ? tunnel_.backend() : nullptr, tunnel_.error(), private_key_,
+  const Tools tools{has_tunnel(tried) ? tunnel_.backend() : nullptr, tunnel_.error(), private_key_,
                     relay_};
   Execution done = execute(tried, *desired_, tools, stop_);
 
@@ -163,48 +222,70 @@ Execution Reconciler::run(const plan::Plan& plan, const Now& now, bool is_drift)
   for (auto& report : put_off_reports) {
     all.reports.push_back(report ? std::move(*report) : std::move(*next++));
   }
-  if (!tried.is_empty()) observe_again(tried, now);
-  note_outcome(all.reports, is_drift);
+  if (!tried.is_empty()) observe_again(tried, now, is_drift);
+  note_outcome(all.reports, is_drift, now.steady);
   for (const auto& warning : all.warnings) notes_.push_back({log::Level::Warning, warning});
   open_.clear();
   const auto is_open = [](const StepReport& report) { return report.state != StepState::Done; };
   std::copy_if(all.reports.begin(), all.reports.end(), std::back_inserter(open_), is_open);
   is_settled_ = tried.is_empty() && open_.empty();
+  if (is_settled_) tunnel_backoff_.settle();
   return all;
 }
 
-/// What was done must show. A group that still differs (it failed, or somebody else changes it
-/// back) is left alone for a while.
-void Reconciler::observe_again(const plan::Plan& tried, const Now& now) {
-  const bool has_tunnel = has_group(tried, plan::Group::Tunnel);
-  const bool has_table = has_group(tried, plan::Group::RouteTable);
-  if (has_tunnel) observe_tunnel(now);
-  if (has_table) observe_relay(now.steady);
+/// What was done must show. Steps that are still to be done (they failed) are left alone for a
+/// while, and so is what had to be repaired again: somebody else changes it back.
+void Reconciler::observe_again(const plan::Plan& tried, const Now& now, bool is_drift) {
+  if (has_tunnel(tried)) observe_tunnel(now);
+  if (has_table(tried)) observe_relay(now.steady);
   const plan::Plan left = plan::diff(*desired_, observed_);
-  const auto keep_time = [&](plan::Group group, Backoff& backoff) {
-    if (has_group(left, group)) {
+  if (has_table(tried) && !has_table(left)) {
+    removals_.table_is_live(now.steady);
+    tunnel_due_ = std::min(tunnel_due_, std::max(removals_.opens(), now.steady));
+  }
+  const plan::Plan failed = still_there(tried, left);
+  const auto keep_time = [&](bool has_failed, const RepairLog& repairs, Backoff& backoff) {
+    if (has_failed || (is_drift && !repairs.is_quiet(now.steady))) {
       backoff.failed(now.steady);
     } else {
       backoff.reset();
     }
+    if (!has_failed) backoff.settle();
   };
-  if (has_tunnel) keep_time(plan::Group::Tunnel, tunnel_backoff_);
-  if (has_table) keep_time(plan::Group::RouteTable, table_backoff_);
+  if (has_tunnel(tried)) keep_time(has_tunnel(failed), tunnel_repairs_, tunnel_backoff_);
+  if (has_table(tried)) keep_time(has_table(failed), table_repairs_, table_backoff_);
 }
 
-/// One line for each cause: a step that goes on failing for the same reason is silent.
-void Reconciler::note_outcome(const std::vector<StepReport>& reports, bool is_drift) {
+/// One line for each cause: a step that goes on failing for the same reason is silent, and so is a
+/// repair that has to be made again and again.
+void Reconciler::note_outcome(const std::vector<StepReport>& reports, bool is_drift,
+                              TimePoint now) {
   for (const StepReport& report : reports) {
     const StepReport* before = find_same(open_, report);
     if (report.state == StepState::Failing) {
       if (before != nullptr && before->error == report.error) continue;
       notes_.push_back({log::Level::Warning,
                         fmt::format("step fails: {}: {}; continuing", report.what, report.error)});
-    } else if (report.state == StepState::Done && before != nullptr) {
-      notes_.push_back({log::Level::Info, fmt::format("step is done now: {}", report.what)});
-    } else if (report.state == StepState::Done && is_drift) {
-      notes_.push_back({log::Level::Notice, fmt::format("repaired: {}", report.what)});
+    } else if (report.state == StepState::Done) {
+      if (before != nullptr && before->error != kSoon) {
+        notes_.push_back({log::Level::Info, fmt::format("step is done now: {}", report.what)});
+      } else if (is_drift) {
+        note_repair(report, now);
+      }
     }
+  }
+}
+
+void Reconciler::note_repair(const StepReport& report, TimePoint now) {
+  RepairLog& repairs = report.kind == "set_route_table" ? table_repairs_ : tunnel_repairs_;
+  const int times = repairs.add(report.kind + " " + report.what, now);
+  if (times == 1) {
+    notes_.push_back({log::Level::Notice, fmt::format("repaired: {}", report.what)});
+  } else if (times == 2) {
+    notes_.push_back({log::Level::Warning,
+                      fmt::format("repaired again: {}; somebody else changes it back; it is "
+                                  "repaired less and less often from now on",
+                                  report.what)});
   }
 }
 

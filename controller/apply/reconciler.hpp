@@ -16,6 +16,8 @@
 #include "controller/apply/backoff.hpp"
 #include "controller/apply/executor.hpp"
 #include "controller/apply/relay_link.hpp"
+#include "controller/apply/removal_gate.hpp"
+#include "controller/apply/repair_log.hpp"
 #include "controller/apply/tunnel_access.hpp"
 #include "controller/plan/desired.hpp"
 #include "controller/plan/observed.hpp"
@@ -54,7 +56,9 @@ class Reconciler {
   /// Observes what is due and repairs what differs. True if anything that a reader of the snapshot
   /// could see has changed.
   bool tick(const Now& now);
-  /// Observes everything and tells what `apply` would do for `desired`; changes nothing.
+  /// Observes everything and tells what `apply` would do for `desired`; changes nothing. An
+  /// interface that is not there is not looked for any further: asking for WireGuard may load a
+  /// module.
   std::vector<StepReport> preview(const plan::Desired& desired, const Now& now);
 
   /// When `tick` has something to do.
@@ -80,9 +84,13 @@ class Reconciler {
   void observe_tunnel(const Now& now);
   [[nodiscard]] bool has_silent_site(std::int64_t wall) const;
   Execution run(const plan::Plan& plan, const Now& now, bool is_drift);
-  [[nodiscard]] std::optional<StepReport> put_off(const plan::Step& step, TimePoint now) const;
-  void observe_again(const plan::Plan& tried, const Now& now);
-  void note_outcome(const std::vector<StepReport>& reports, bool is_drift);
+  [[nodiscard]] std::optional<StepReport> put_off(const plan::Step& step, bool has_table_step,
+                                                  TimePoint now);
+  [[nodiscard]] std::optional<StepReport> put_off_table(const plan::Step& step) const;
+  [[nodiscard]] std::string hindrance_of_removal(bool has_table_step, TimePoint now) const;
+  void observe_again(const plan::Plan& tried, const Now& now, bool is_drift);
+  void note_outcome(const std::vector<StepReport>& reports, bool is_drift, TimePoint now);
+  void note_repair(const StepReport& report, TimePoint now);
 
   TunnelAccess tunnel_;
   RelayLink& relay_;
@@ -101,6 +109,9 @@ class Reconciler {
   TimePoint tunnel_due_{};
   Backoff tunnel_backoff_;
   Backoff table_backoff_;
+  RepairLog tunnel_repairs_;
+  RepairLog table_repairs_;
+  RemovalGate removals_;
   bool is_settled_ = false;  ///< the last comparison found no difference
   bool is_first_ = true;     ///< nothing was compared yet: what differs is no drift
 };

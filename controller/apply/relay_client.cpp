@@ -44,11 +44,15 @@ Result<control::CheckReply> RelayClient::check(const control::Table& table,
 
 Result<control::SetReply> RelayClient::set(const control::Table& table,
                                            const os::Patience& patience) {
-  return ask<control::SetReply>(control::Set{table}, patience);
+  return ask<control::SetReply>(control::Set{table, control::digest(table)}, patience);
 }
 
 Result<control::Stats> RelayClient::stats(const os::Patience& patience) {
-  return ask<control::Stats>(control::StatsRequest{}, patience);
+  auto stats = ask<control::Stats>(control::StatsRequest{}, patience);
+  if (!stats) return stats;
+  const auto owner = os::peer_credentials(fd_.get());
+  if (owner && owner->pid > 0) stats->supervisor_pid = static_cast<std::uint32_t>(owner->pid);
+  return stats;
 }
 
 template <class Reply>

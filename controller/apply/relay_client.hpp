@@ -26,8 +26,12 @@ class RelayClient {
 
   /// Would `table` work there? The reply's problems say why not.
   Result<control::CheckReply> check(const control::Table& table, const os::Patience& patience);
-  /// Makes `table` live; returns when every worker runs it and it is on the relay's disk.
+  /// Makes `table` live; returns when every worker runs it and it is on the relay's disk. From then
+  /// on the relay's stats show control::digest(table).
   Result<control::SetReply> set(const control::Table& table, const os::Patience& patience);
+  /// The relay's numbers. Their `supervisor_pid` is not what the relay says of itself but the
+  /// kernel of the socket's owner (SO_PEERCRED: who called listen(2)), unless that one is in a pid
+  /// namespace that we do not see.
   Result<control::Stats> stats(const os::Patience& patience);
 
   [[nodiscard]] bool is_connected() const { return fd_.is_open(); }

@@ -73,7 +73,8 @@ struct ChangeResult {
   std::vector<config::Change> changes;
   std::vector<StepReport> steps;
   std::vector<std::string> warnings;
-  std::string undo;  ///< a command line; empty: nothing to undo
+  std::string undo;       ///< a command line; empty: nothing to undo, or no way to
+  std::string undo_note;  ///< what `undo` leaves as it is
 };
 
 /// Why a request was not done; nothing was changed.

@@ -34,7 +34,8 @@ struct Snapshot {
   std::optional<plan::ObservedInterface> interface;
   std::string interface_problem;
   std::optional<wireguard::Implementation> implementation;
-  std::vector<StepReport> open_steps;  ///< those that are not done
+  std::vector<StepReport> open_steps;       ///< those that are not done
+  std::vector<IpPrefix> own_networks = {};  ///< of the machine's links but the tunnel's
 };
 
 }  // namespace adit::apply

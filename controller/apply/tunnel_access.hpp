@@ -17,8 +17,13 @@ class TunnelAccess {
   using Opener = std::function<Result<std::unique_ptr<wireguard::Backend>>()>;
   using LinkTest = std::function<bool(const std::string& interface)>;
 
-  /// `link_exists` tells without any privilege whether there is a link of this name.
-  TunnelAccess(Opener open, LinkTest link_exists);
+  /// What can be told of an interface without any privilege.
+  struct Tests {
+    LinkTest link_exists;
+    LinkTest has_ipv6;  ///< whether it may have IPv6 addresses; also for one that is not there yet
+  };
+
+  TunnelAccess(Opener open, Tests tests);
 
   /// The backend, opened at first need; null if it cannot be (`error`), tried again next time.
   wireguard::Backend* backend();
@@ -26,15 +31,19 @@ class TunnelAccess {
   [[nodiscard]] const Error& error() const { return error_; }
 
   /// Reads the interface into `observed`. Looks only if `is_wanted` or if a link of that name is
-  /// there, which may be one of ours that is no longer wanted.
+  /// there, which may be one of ours that is no longer wanted. Where reading fails for a reason
+  /// that tells nothing of the interface, what `observed` has of it stays.
   void observe(const std::string& interface, bool is_wanted, plan::Observed& observed);
 
   /// Which implementation carries the interface; nothing before the backend was needed.
   [[nodiscard]] std::optional<wireguard::Implementation> implementation() const;
 
  private:
+  static Result<plan::ObservedInterface> read(wireguard::Backend& reader,
+                                              const std::string& interface);
+
   Opener open_;
-  LinkTest link_exists_;
+  Tests tests_;
   std::unique_ptr<wireguard::Backend> backend_;
   Error error_;
 };

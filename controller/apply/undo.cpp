@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace adit::apply {
 
@@ -17,16 +18,38 @@ std::string owner_option(const std::string& owner) {
   return owner == config::kDefaultOwner ? "" : " --owner " + shell_word(owner);
 }
 
-/// A change of the key alone: going back to a revision would keep the new one.
-std::string undo_key(const PatchSite& patch, const config::Resources& before) {
-  const auto site = before.sites.find(patch.name);
-  if (site == before.sites.end() || !site->second.public_key) return {};
-  return fmt::format("adit site set-key {} {}", shell_word(patch.name),
-                     site->second.public_key->base64());
+/// True if `change` did no more to a site than to give it another key.
+bool is_key_only(const config::Change& change, const config::Resources& before,
+                 const config::Resources& after) {
+  if (change.kind != "site" || change.sign != '~') return false;
+  config::Site site = before.sites.at(change.name);
+  site.public_key = after.sites.at(change.name).public_key;
+  return site == after.sites.at(change.name);
 }
 
-bool is_key_only(const PatchSite& patch) {
-  return patch.patch.size() == 1 && patch.patch.contains("public_key");
+std::string note_of_first_key(const std::string& site) {
+  const std::string name = shell_word(site);
+  return fmt::format(
+      "the first key of {} can be replaced (adit site set-key {} KEY); it goes only with its site "
+      "(adit site rm {})",
+      site, name, name);
+}
+
+/// The keys of sites that were there before and are still there: what a rollback keeps.
+void add_keys(Undo& undo, const config::Resources& before, const config::Resources& after) {
+  std::vector<std::string> notes;
+  for (const auto& [name, site] : before.sites) {
+    const auto now = after.sites.find(name);
+    if (now == after.sites.end() || now->second.public_key == site.public_key) continue;
+    if (!site.public_key) {
+      notes.push_back(note_of_first_key(name));
+      continue;
+    }
+    if (!undo.command.empty()) undo.command += " && ";
+    undo.command +=
+        fmt::format("adit site set-key {} {}", shell_word(name), site.public_key->base64());
+  }
+  undo.note = fmt::format("{}", fmt::join(notes, "; "));
 }
 
 }  // namespace
@@ -38,20 +61,25 @@ std::string shell_word(const std::string& word) {
   return quoted + "'";
 }
 
-std::string undo_of(const ChangeRequest& request, const std::vector<config::Change>& changes,
-                    const config::Resources& before, std::uint64_t previous_revision) {
+Undo undo_of(const ChangeRequest& request, const std::vector<config::Change>& changes,
+             const config::Resources& before, const config::Resources& after,
+             std::uint64_t previous_revision) {
   if (changes.empty()) return {};
   const config::Change& first = changes.front();
-  if (const auto* patch = std::get_if<PatchSite>(&request.action); patch && is_key_only(*patch)) {
-    return undo_key(*patch, before);
-  }
   const bool is_one_put = std::holds_alternative<PutHost>(request.action) ||
                           std::holds_alternative<PutSite>(request.action);
   if (is_one_put && changes.size() == 1 && first.sign == '+') {
-    return fmt::format("adit {} rm {}{}", first.kind, shell_word(first.name),
-                       owner_option(request.owner));
+    return {fmt::format("adit {} rm {}{}", first.kind, shell_word(first.name),
+                        owner_option(request.owner)),
+            ""};
   }
-  return fmt::format("adit rollback {}", previous_revision);
+  Undo undo;
+  const bool is_all_keys =
+      std::all_of(changes.begin(), changes.end(),
+                  [&](const config::Change& change) { return is_key_only(change, before, after); });
+  if (!is_all_keys) undo.command = fmt::format("adit rollback {}", previous_revision);
+  add_keys(undo, before, after);
+  return undo;
 }
 
 }  // namespace adit::apply

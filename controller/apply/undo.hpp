@@ -7,10 +7,17 @@
 
 namespace adit::apply {
 
-/// For `request`, which made `changes` to `before`, the resources of `previous_revision`. Empty if
-/// there is no such command: the first key of a site cannot be taken back, only replaced.
-std::string undo_of(const ChangeRequest& request, const std::vector<config::Change>& changes,
-                    const config::Resources& before, std::uint64_t previous_revision);
+struct Undo {
+  std::string command;  ///< a shell's command line; empty: there is none
+  std::string note;     ///< what it leaves as it is, and what takes that away; mostly empty
+};
+
+/// For `request`, which made `changes` of `before` (the resources of `previous_revision`) to
+/// `after`. A rollback keeps the keys of sites, so a key that changed has a command of its own; the
+/// first key of a site has none, and the note says so.
+Undo undo_of(const ChangeRequest& request, const std::vector<config::Change>& changes,
+             const config::Resources& before, const config::Resources& after,
+             std::uint64_t previous_revision);
 
 /// `word` as one word of a shell's command line.
 std::string shell_word(const std::string& word);

@@ -63,19 +63,23 @@ Attempt<Json> document_of(const std::string& body, long status) {
 }
 
 /// curl does not say why a connection failed; one of our own does, with its errno.
-Failure transport_failure(const std::string& socket, CURLcode code) {
+Failure transport_failure(const std::string& socket, CURLcode code, bool is_unknown) {
+  const char* after =
+      is_unknown ? "; it is not known whether anything was changed: `adit history` shows it" : "";
   if (code == CURLE_OPERATION_TIMEDOUT) {
-    return Failure::of(Errc::Unavailable,
-                       fmt::format("the controller at {} did not answer in time; its log says why",
-                                   printable(socket)));
+    return Failure::of(
+        Errc::Unavailable,
+        fmt::format("the controller at {} did not answer in time; its log says why{}",
+                    printable(socket), after));
   }
   if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST) {
     if (auto again = os::connect_unix(socket, true); !again) {
       return unreachable(socket, again.error().sys_errno);
     }
   }
-  return Failure::of(Errc::Protocol, fmt::format("the controller at {} broke off: {}",
-                                                 printable(socket), curl_easy_strerror(code)));
+  return Failure::of(Errc::Protocol,
+                     fmt::format("the controller at {} broke off: {}{}", printable(socket),
+                                 curl_easy_strerror(code), after));
 }
 
 }  // namespace
@@ -138,10 +142,16 @@ Attempt<Json> ApiClient::send(const Request& request) {
   }
   const CURLcode code = curl_easy_perform(curl);
   if (answer.is_too_large) return give_up(Errc::Protocol, "the controller's answer is too large");
-  if (code != CURLE_OK) return give_up(transport_failure(socket_, code));
+  if (code != CURLE_OK) {
+    long sent = 0;
+    curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent);
+    return give_up(transport_failure(socket_, code, request.may_change() && sent != 0));
+  }
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-  return document_of(answer.body, status);
+  auto document = document_of(answer.body, status);
+  has_changed_ = has_changed_ || (document && request.may_change());
+  return document;
 }
 
 Failure unreachable(const std::string& socket, int sys_errno) {

@@ -18,6 +18,9 @@ struct Request {
   std::string path;  ///< with its query, percent-encoded
   std::optional<Json> body = std::nullopt;
   std::vector<std::string> headers = {};  ///< "If-None-Match: *"
+  bool only_asks = false;                 ///< whatever its method, it changes nothing
+
+  [[nodiscard]] bool may_change() const { return method != "GET" && !only_asks; }
 };
 
 class ApiClient {
@@ -31,16 +34,23 @@ class ApiClient {
   ApiClient& operator=(ApiClient&&) = delete;
 
   /// The answer's document. Without a controller behind the socket the failure says which socket,
-  /// why, and what to do.
+  /// why, and what to do; without an answer to something that may have been changed, that this is
+  /// not known.
   Attempt<Json> send(const Request& request);
 
   Attempt<Json> get(std::string path) { return send({.path = std::move(path)}); }
+
+  [[nodiscard]] const std::string& socket() const { return socket_; }
+
+  /// True once a request that may change something was done.
+  [[nodiscard]] bool has_changed() const { return has_changed_; }
 
  private:
   struct Handle;
 
   std::string socket_;
   std::unique_ptr<Handle> handle_;
+  bool has_changed_ = false;
 };
 
 /// What to say when `socket` cannot be used because of `sys_errno`: who answers there, how to start

@@ -7,7 +7,6 @@
 #include "controller/cli/change.hpp"
 #include "controller/cli/command.hpp"
 #include "controller/cli/file_set.hpp"
-#include "controller/cli/words.hpp"
 
 namespace adit::cli {
 
@@ -17,7 +16,6 @@ struct ApplyOptions {
   std::vector<std::string> files;
   std::string owner = "cli";
   std::string message;
-  std::string wait = "accepted";
   bool is_pruning = false;
   bool is_dry_run = false;
 };
@@ -38,7 +36,8 @@ void add_file_options(CLI::App& app, ApplyOptions& options) {
       ->needs(owner);
 }
 
-Attempt<Json> send_files(Session& session, const ApplyOptions& options, const char* path) {
+Attempt<Json> send_files(Session& session, const ApplyOptions& options, const char* path,
+                         bool only_asks) {
   auto files = read_files(options.files, std::cin);
   if (!files) return give_up(std::move(files).error());
   Json sent = Json::array();
@@ -49,18 +48,19 @@ Attempt<Json> send_files(Session& session, const ApplyOptions& options, const ch
                                         {"owner", options.owner},
                                         {"prune", options.is_pruning},
                                         {"dry_run", options.is_dry_run},
-                                        {"message", options.message}}});
+                                        {"message", options.message}},
+                           .only_asks = only_asks});
 }
 
 Attempt<Exit> run_apply(Session& session, const ApplyOptions& options) {
-  const auto result = send_files(session, options, "/v1/apply");
+  const auto result = send_files(session, options, "/v1/apply", options.is_dry_run);
   if (!result) return give_up(result.error());
   return print_change(session, *result,
                       options.is_dry_run ? ChangeKind::Planned : ChangeKind::Done);
 }
 
 Attempt<Exit> run_diff(Session& session, const ApplyOptions& options) {
-  const auto result = send_files(session, options, "/v1/plan");
+  const auto result = send_files(session, options, "/v1/plan", true);
   if (!result) return give_up(result.error());
   print_change(session, *result, ChangeKind::Planned);
   return array_at(*result, "changes").empty() ? Exit::Done : Exit::Failed;
@@ -73,11 +73,9 @@ Action declare_apply(CLI::App& app) {
   add_file_options(app, *options);
   app.add_flag("--dry-run", options->is_dry_run, "Check and show everything, change nothing");
   app.add_option("--message", options->message, "A line for the history")->type_name("TEXT");
-  app.add_option(
-         "--wait", options->wait,
-         "How long: accepted (the default) = until it is recorded and every step was tried once")
-      ->type_name("accepted")
-      ->check(one_of({"accepted"}));
+  // The answer comes when every local step was tried, and this version has no others.
+  app.add_flag("--wait")->description(
+      "Wait for what is not done here too (DNS, which is not in this version)");
   return [options](Session& session) { return run_apply(session, *options); };
 }
 

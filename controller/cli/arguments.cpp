@@ -27,6 +27,17 @@ constexpr std::array<std::string_view, 14> kLater = {
     "device", "devices", "port",   "ports",   "records", "connections", "doctor",
     "dns",    "export",  "backup", "restore", "init",    "import",      "ping"};
 
+/// Options of later versions: nothing depends on them yet.
+struct LaterOption {
+  std::string_view command;
+  std::string_view option;
+
+  bool operator==(const LaterOption&) const = default;
+};
+
+constexpr std::array<LaterOption, 2> kLaterOptions = {
+    {{"adit route test", "--from"}, {"adit route test", "--alpn"}}};
+
 /// The parser with everything that its parsed values and actions live in.
 struct Parser {
   CLI::App app{"Public host names for homes behind CGNAT, with TLS ending at home", "adit"};
@@ -130,8 +141,13 @@ std::string leftover_fault(CLI::App& root) {
   const auto fault_of = [&](const std::string& typed) {
     if (typed.starts_with('-') && typed.size() > 1) {
       const std::string name = typed.substr(0, typed.find('='));
+      const std::string command = full_name(at);
+      const LaterOption option{command, name};
+      if (std::find(kLaterOptions.begin(), kLaterOptions.end(), option) != kLaterOptions.end()) {
+        return fmt::format("{} {} is not in this version", command, name);
+      }
       const auto near = nearest_word(name, option_names(at));
-      return fmt::format("{} has no option \"{}\"{}", full_name(at), name,
+      return fmt::format("{} has no option \"{}\"{}", command, name,
                          near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near));
     }
     if (child_names(*at).empty()) {
@@ -162,7 +178,7 @@ std::vector<std::string> keys_of(const std::map<std::string, Value>& values) {
   return keys;
 }
 
-/// Reads --output and --color into the options; returns what is wrong with them.
+/// Reads --output and --color into the options; returns what is wrong with the global options.
 std::string read_choices(Parser& parser) {
   const auto format = kFormats.find(parser.format);
   if (format != kFormats.end()) parser.options.format = format->second;
@@ -176,6 +192,7 @@ std::string read_choices(Parser& parser) {
     return with_suggestion(fmt::format("--color cannot be \"{}\"", parser.color), parser.color,
                            keys_of(kColors));
   }
+  if (parser.options.socket.empty()) return "--socket needs the path of the controller's socket";
   return {};
 }
 

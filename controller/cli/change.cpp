@@ -45,6 +45,18 @@ bool is_open(const Json& step) {
   return state == "waiting" || state == "failing";
 }
 
+/// The command that undoes it; and what no command undoes.
+void print_undo(Output& out, const Json& result) {
+  const std::string undo = text_at(result, "undo");
+  const std::string note = text_at(result, "undo_note");
+  if (!undo.empty()) {
+    out.text(fmt::format("undo: {}\n", printable(undo)));
+    if (!note.empty()) out.note("but: " + note);
+  } else if (!note.empty()) {
+    out.text(fmt::format("undo: none: {}\n", printable(note)));
+  }
+}
+
 std::string plan_text(const Json& result, const Terminal& terminal) {
   const Json& steps = array_at(result, "steps");
   if (steps.empty()) return {};
@@ -61,6 +73,11 @@ Exit exit_of(const Json& result) {
     return text_at(step, "state") == "failing";
   });
   return is_failing ? Exit::StepsFailing : Exit::Done;
+}
+
+bool is_all_done(const Json& result) {
+  const Json& steps = array_at(result, "steps");
+  return std::none_of(steps.begin(), steps.end(), is_open);
 }
 
 Exit print_change(Session& session, const Json& result, ChangeKind kind) {
@@ -81,9 +98,7 @@ Exit print_change(Session& session, const Json& result, ChangeKind kind) {
   for (const Json& warning : array_at(result, "warnings")) {
     if (warning.is_string()) out.note("warning: " + warning.get<std::string>());
   }
-  const std::string undo = text_at(result, "undo");
-  if (kind == ChangeKind::Done && !undo.empty())
-    out.text(fmt::format("undo: {}\n", printable(undo)));
+  if (kind == ChangeKind::Done) print_undo(out, result);
   return exit_of(result);
 }
 

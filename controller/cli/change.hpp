@@ -22,4 +22,7 @@ Attempt<Exit> run_change(Session& session, const Request& request);
 /// StepsFailing if a step of `result` is failing, else Done.
 Exit exit_of(const Json& result);
 
+/// True if no step of `result` waits or fails.
+bool is_all_done(const Json& result);
+
 }  // namespace adit::cli

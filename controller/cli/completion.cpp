@@ -79,9 +79,10 @@ _adit() {{
 complete -F _adit adit
 )",
       known_paths(nodes),
-      value_cases(
-          nodes, "COMPREPLY=($(compgen -W \"{}\" -- \"$current\")); return",
-          "compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- \"$current\")); return"),
+      value_cases(nodes, "COMPREPLY=($(compgen -W \"{}\" -- \"$current\")); return",
+                  // One name in a line: a name may hold blanks and what a shell would expand.
+                  "compopt -o filenames 2>/dev/null; "
+                  "mapfile -t COMPREPLY < <(compgen -f -- \"$current\"); return"),
       path_cases(nodes));
 }
 

@@ -8,6 +8,7 @@
 #include "controller/cli/change.hpp"
 #include "controller/cli/command.hpp"
 #include "controller/cli/host_probe.hpp"
+#include "controller/cli/text.hpp"
 #include "controller/cli/url.hpp"
 
 namespace adit::cli {
@@ -46,18 +47,37 @@ Json document_of(const HostOptions& options) {
   return document;
 }
 
+/// A host that is there is not changed by `host add`.
+std::string retarget_command(const HostOptions& options) {
+  const std::string name = shell_quoted(options.name);
+  const std::string owner = options.owner.empty() ? "" : " --owner " + shell_quoted(options.owner);
+  std::string add =
+      fmt::format("adit host add {} --site {} --target IP:443", name, shell_quoted(options.site));
+  if (options.port != 0) add += fmt::format(" --port {}", options.port);
+  if (!options.drain.empty()) add += " --drain " + shell_quoted(options.drain);
+  return fmt::format("adit host rm {}{} && {}{}", name, owner, add, owner);
+}
+
 Attempt<Exit> run_add(Session& session, const HostOptions& options) {
   auto result = session.api.send({.method = "PUT",
                                   .path = host_path(options),
                                   .body = document_of(options),
                                   .headers = {"If-None-Match: *"}});
   if (!result) return give_up(std::move(result).error());
-  const bool is_live = exit_of(*result) == Exit::Done;
-  Json probe;
-  if (is_live && !options.has_no_probe) probe = probe_host(session.api, options.name);
-  if (!probe.is_null()) (*result)["probe"] = probe;
+  // What is not live yet cannot answer, and that would be no news of the target.
+  if (options.has_no_probe || !is_all_done(*result)) {
+    return print_change(session, *result, ChangeKind::Done);
+  }
+  const auto probe = probe_host(session.api, options.name);
+  if (probe) (*result)["probe"] = *probe;
   const Exit exit = print_change(session, *result, ChangeKind::Done);
-  for (const std::string& line : probe_advice(options.name, probe)) session.out.note(line);
+  if (!probe) {
+    session.out.note("note: the target was not tried: " + text_at(probe.error().problem, "detail"));
+    return exit;
+  }
+  for (const auto& line : probe_advice(options.name, *probe, retarget_command(options))) {
+    session.out.note(line);
+  }
   return exit;
 }
 

@@ -6,22 +6,33 @@
 
 namespace adit::cli {
 
-Json probe_host(ApiClient& api, const std::string& host) {
-  auto answer = api.send({.method = "POST", .path = with_segment("/v1/hosts", host) + "/probe"});
-  return answer ? std::move(*answer) : Json();
+namespace {
+
+std::vector<std::string> caddy_advice(const std::string& host, const std::string& target,
+                                      const std::string& retarget) {
+  // "*" names no site: a certificate is for names.
+  const bool has_name = host != "*";
+  return {fmt::format("warning: {} answers plain HTTP, not TLS, so https://{} will not work yet. "
+                      "TLS has to end at home; Caddy does it with these three lines{}:",
+                      target, has_name ? host : "…", has_name ? "" : " for each of your names"),
+          fmt::format("  {} {{", has_name ? host : "name.example.com"),
+          fmt::format("    reverse_proxy {}", target), "  }",
+          fmt::format("Then make port 443 of Caddy's machine the target: {}", retarget)};
 }
 
-std::vector<std::string> probe_advice(const std::string& host, const Json& probe) {
+}  // namespace
+
+Attempt<Json> probe_host(ApiClient& api, const std::string& host) {
+  return api.send(
+      {.method = "POST", .path = with_segment("/v1/hosts", host) + "/probe", .only_asks = true});
+}
+
+std::vector<std::string> probe_advice(const std::string& host, const Json& probe,
+                                      const std::string& retarget) {
   const std::string result = text_at(probe, "result");
   if (result.empty() || result == "tls") return {};
   const std::string target = text_at(probe, "target");
-  if (result == "plain_http") {
-    return {fmt::format("warning: {} answers plain HTTP, not TLS, so https://{} will not work yet. "
-                        "TLS has to end at home; Caddy does it with these three lines:",
-                        target, host),
-            fmt::format("  {} {{", host), fmt::format("    reverse_proxy {}", target), "  }",
-            "and port 443 of Caddy's machine as the host's target."};
-  }
+  if (result == "plain_http") return caddy_advice(host, target, retarget);
   std::string reason = "did not answer as expected";
   if (result == "refused") reason = "refuses connections: nothing listens there yet";
   if (result == "timeout")

@@ -46,9 +46,4 @@ inline std::string compact(const Json& document) {
   return document.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// JSON for people and files: two blanks per level, one line end.
-inline std::string pretty(const Json& document) {
-  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
 }  // namespace adit::cli

@@ -8,9 +8,11 @@ namespace adit::cli {
 
 namespace {
 
-std::optional<std::uint64_t> hex_number(std::string_view text) {
+constexpr std::string_view kDeleted = " (deleted)";
+
+std::optional<std::uint64_t> number_in(std::string_view text, int base) {
   std::uint64_t value = 0;
-  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value, base);
   if (fault != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
@@ -23,21 +25,38 @@ std::string_view take(std::string_view& text, char separator) {
   return part;
 }
 
+std::string_view trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
 /// "55d1c0a00000-55d1c0a21000 rw-p 00000000 00:00 0    [heap]"
 std::optional<Mapping> parse_mapping(std::string_view line) {
-  const auto begin = hex_number(take(line, '-'));
-  const auto end = hex_number(take(line, ' '));
+  const auto begin = number_in(take(line, '-'), 16);
+  const auto end = number_in(take(line, ' '), 16);
   const std::string_view permissions = take(line, ' ');
-  if (!begin || !end || *end < *begin || permissions.size() != 4) return std::nullopt;
-  take(line, ' ');  // offset
+  const auto offset = number_in(take(line, ' '), 16);
+  if (!begin || !end || !offset || *end < *begin || permissions.size() != 4) return std::nullopt;
   take(line, ' ');  // device
   const std::string_view inode = take(line, ' ');
   const std::size_t path = line.find_first_not_of(' ');
   return Mapping{.begin = *begin,
                  .end = *end,
-                 .is_readable = permissions[0] == 'r',
+                 .offset = *offset,
                  .is_file = inode != "0",
-                 .path = path == std::string_view::npos ? "" : std::string(line.substr(path))};
+                 .path = path == std::string_view::npos ? "" : std::string(line.substr(path)),
+                 .held_bytes = 0};
+}
+
+/// "Rss:                4 kB"; 0 for every other line.
+std::uint64_t held_bytes(std::string_view line) {
+  constexpr std::string_view kUnit = " kB";
+  std::string_view amount = status_field(line, "Rss");
+  if (amount.empty()) amount = status_field(line, "Swap");
+  if (!amount.ends_with(kUnit)) return 0;
+  amount.remove_suffix(kUnit.size());
+  return number_in(amount, 10).value_or(0) * 1024;
 }
 
 }  // namespace
@@ -45,9 +64,27 @@ std::optional<Mapping> parse_mapping(std::string_view line) {
 std::vector<Mapping> parse_maps(std::string_view text) {
   std::vector<Mapping> mappings;
   while (!text.empty()) {
-    if (auto mapping = parse_mapping(take(text, '\n'))) mappings.push_back(std::move(*mapping));
+    const std::string_view line = take(text, '\n');
+    if (auto mapping = parse_mapping(line)) {
+      mappings.push_back(std::move(*mapping));
+    } else if (!mappings.empty()) {
+      mappings.back().held_bytes += held_bytes(line);
+    }
   }
   return mappings;
+}
+
+bool is_kernels_own(const Mapping& mapping) {
+  return mapping.path == "[vvar]" || mapping.path == "[vvar_vclock]" ||
+         mapping.path == "[vsyscall]";
+}
+
+bool is_sanitizer_shadow(const Mapping& mapping, const std::vector<Mapping>& all) {
+  if (mapping.is_file) return false;
+  return std::any_of(all.begin(), all.end(), [](const Mapping& other) {
+    const std::string base = other.path.substr(other.path.rfind('/') + 1);
+    return other.is_file && (base.starts_with("libasan.so") || base.starts_with("libtsan.so"));
+  });
 }
 
 std::string tls_library(std::string_view path) {
@@ -62,28 +99,43 @@ std::string tls_library(std::string_view path) {
   return is_one ? std::string(base) : std::string();
 }
 
-std::optional<std::uint64_t> status_mask(std::string_view status, std::string_view key) {
+std::string_view status_field(std::string_view status, std::string_view key) {
   while (!status.empty()) {
-    std::string_view line = take(status, '\n');
-    if (!line.starts_with(key) || line.size() <= key.size() || line[key.size()] != ':') continue;
-    line.remove_prefix(key.size() + 1);
-    const std::size_t value = line.find_first_not_of(" \t");
-    return value == std::string_view::npos ? std::nullopt : hex_number(line.substr(value));
+    const std::string_view line = take(status, '\n');
+    const bool is_meant =
+        line.starts_with(key) && line.size() > key.size() && line[key.size()] == ':';
+    if (is_meant) return trimmed(line.substr(key.size() + 1));
   }
-  return std::nullopt;
+  return {};
 }
 
-std::string program_in(std::string_view cmdline) {
-  const std::string_view program = take(cmdline, '\0');
-  return std::string(program.substr(program.rfind('/') + 1));
+std::optional<std::uint64_t> status_mask(std::string_view status, std::string_view key) {
+  return number_in(status_field(status, key), 16);
 }
 
-std::string state_dir_in(std::string_view cmdline, std::string otherwise) {
-  constexpr std::string_view kOption = "--state-dir";
+std::optional<std::uint32_t> status_number(std::string_view status, std::string_view key,
+                                           std::size_t index) {
+  std::string_view field = status_field(status, key);
+  for (std::size_t i = 0; i < index; ++i) take(field, '\t');
+  const auto value = number_in(take(field, '\t'), 10);
+  if (!value || *value > UINT32_MAX) return std::nullopt;
+  return static_cast<std::uint32_t>(*value);
+}
+
+std::string program_path(std::string_view link) {
+  if (link.ends_with(kDeleted)) link.remove_suffix(kDeleted.size());
+  return std::string(link);
+}
+
+std::string option_in(std::string_view cmdline, std::string_view option, std::string otherwise) {
   while (!cmdline.empty()) {
-    const std::string_view word = take(cmdline, '\0');
-    if (word == kOption) return std::string(take(cmdline, '\0'));
-    if (word.starts_with("--state-dir=")) return std::string(word.substr(kOption.size() + 1));
+    std::string_view word = take(cmdline, '\0');
+    if (word == option) {
+      otherwise = std::string(take(cmdline, '\0'));
+    } else if (word.starts_with(option) && word.size() > option.size() &&
+               word[option.size()] == '=') {
+      otherwise = std::string(word.substr(option.size() + 1));
+    }
   }
   return otherwise;
 }
@@ -96,9 +148,13 @@ bool is_expected_file(int fd, std::string_view link, std::string_view state_dir)
   for (const std::string_view device : {"/dev/null", "/dev/urandom", "/dev/random"}) {
     if (link == device) return true;
   }
-  while (state_dir.ends_with('/') && state_dir.size() > 1) state_dir.remove_suffix(1);
-  if (state_dir.empty() || !link.starts_with(state_dir)) return false;
-  return link.size() == state_dir.size() || link[state_dir.size()] == '/';
+  return is_at_or_below(link, state_dir);
+}
+
+bool is_at_or_below(std::string_view path, std::string_view folder) {
+  while (folder.ends_with('/') && folder.size() > 1) folder.remove_suffix(1);
+  if (folder.empty() || !path.starts_with(folder)) return false;
+  return path.size() == folder.size() || path[folder.size()] == '/' || folder == "/";
 }
 
 }  // namespace adit::cli

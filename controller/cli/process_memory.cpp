@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/os/files.hpp"
@@ -18,97 +19,136 @@ namespace adit::cli {
 namespace {
 
 constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
-constexpr std::size_t kLargestMaps = std::size_t{64} << 20;
-/// AddressSanitizer's shadow is 16 TB of address space; no real mapping comes near this.
+constexpr std::size_t kLargestMaps = std::size_t{256} << 20;
+/// AddressSanitizer's shadow is 14 TB of address space; no real mapping comes near this.
 constexpr std::uint64_t kLargestMapping = std::uint64_t{64} << 30;
 
-/// The two open files of a process that a scan reads from.
-struct ProcessFiles {
-  UniqueFd memory;
-  UniqueFd page_map;  ///< may be missing: then every page is read
-};
-
-Result<ProcessFiles> open_files(pid_t pid) {
-  const std::string folder = fmt::format("/proc/{}", pid);
-  ProcessFiles files;
-  files.memory.reset(::open((folder + "/mem").c_str(), O_RDONLY | O_CLOEXEC));
-  if (!files.memory.is_open()) return fail_sys(folder + "/mem", errno);
-  files.page_map.reset(::open((folder + "/pagemap").c_str(), O_RDONLY | O_CLOEXEC));
-  return files;
+std::size_t page_bytes() {
+  static const auto bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return bytes;
 }
 
-/// Which of the pages from `begin` on exist (in memory or swapped out): bits 63 and 62 of their
-/// entries in /proc/PID/pagemap. All of them where that cannot be read.
-std::vector<bool> existing_pages(const ProcessFiles& files, std::uint64_t begin, std::size_t pages,
-                                 std::size_t page_bytes) {
-  std::vector<std::uint64_t> entries(pages);
-  const std::size_t wanted = pages * sizeof entries[0];
-  const auto offset = static_cast<off_t>(begin / page_bytes * sizeof entries[0]);
-  const ssize_t count =
-      files.page_map.is_open() ? ::pread(files.page_map.get(), entries.data(), wanted, offset) : -1;
-  std::vector<bool> exists(pages, true);
-  if (count != static_cast<ssize_t>(wanted)) return exists;
-  for (std::size_t i = 0; i < pages; ++i) exists[i] = (entries[i] >> 62) != 0;
-  return exists;
+/// True if the page of this entry of /proc/PID/pagemap is in memory (bit 63) or swapped out (62)
+/// and no guard region (58, see madvise(2) MADV_GUARD_INSTALL), which holds nothing.
+bool exists(std::uint64_t entry) {
+  return (entry >> 62) != 0 && ((entry >> 58) & 1) == 0;
 }
 
-/// Reads [begin, end), at most one chunk, and feeds what can be read, run by run.
-void scan_chunk(const ProcessFiles& files, const Mapping& mapping, std::uint64_t begin,
-                std::span<std::uint8_t> buffer, KeySearch& search, MemoryScan& scan) {
-  const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  const std::size_t pages = buffer.size() / page_bytes;
-  // A page of a file that is not in memory can still be mapped in, so files are read whole.
-  const std::vector<bool> exists = mapping.is_file
-                                       ? std::vector<bool>(pages, true)
-                                       : existing_pages(files, begin, pages, page_bytes);
-  std::size_t page = 0;
-  while (page < pages) {
-    std::size_t run = page;
-    while (run < pages && exists[run]) ++run;
-    if (run == page) {
-      ++page;
-      continue;
-    }
-    const std::uint64_t at = begin + page * page_bytes;
-    const std::size_t length = (run - page) * page_bytes;
-    const ssize_t count =
-        ::pread(files.memory.get(), buffer.data(), length, static_cast<off_t>(at));
-    if (count > 0) search.feed(at, buffer.first(static_cast<std::size_t>(count)));
-    // Past a page that refuses (beyond a file's end, or unmapped meanwhile) the rest goes on.
-    const std::size_t done = count > 0 ? static_cast<std::size_t>(count) / page_bytes : 0;
-    if (done < run - page) scan.unread_bytes += page_bytes;
-    page += std::max(done + (done < run - page ? 1 : 0), std::size_t{1});
+/// One pass over the memory of a process.
+class Scan {
+ public:
+  Scan(pid_t pid, KeySearch& search) : pid_(pid), search_(search), buffer_(kChunkBytes) {}
+
+  ~Scan() { explicit_bzero(buffer_.data(), buffer_.size()); }
+
+  Scan(const Scan&) = delete;
+  Scan& operator=(const Scan&) = delete;
+  Scan(Scan&&) = delete;
+  Scan& operator=(Scan&&) = delete;
+
+  Result<MemoryScan> run() {
+    const std::string folder = fmt::format("/proc/{}", pid_);
+    memory_.reset(::open((folder + "/mem").c_str(), O_RDONLY | O_CLOEXEC));
+    if (!memory_.is_open()) return fail_sys(folder + "/mem", errno);
+    page_map_.reset(::open((folder + "/pagemap").c_str(), O_RDONLY | O_CLOEXEC));
+    auto text = os::read_file(folder + "/smaps", kLargestMaps);
+    if (!text) return fail(std::move(text).error());
+    const auto mappings = parse_maps({reinterpret_cast<const char*>(text->data()), text->size()});
+    const std::uint64_t before = search_.searched_bytes();
+    for (const Mapping& mapping : mappings) look_at(mapping, mappings);
+    result_.searched_bytes = search_.searched_bytes() - before;
+    return std::move(result_);
   }
-}
 
-bool is_kernels_own(const Mapping& mapping) {
-  return mapping.path == "[vvar]" || mapping.path == "[vvar_vclock]" ||
-         mapping.path == "[vsyscall]";
-}
+ private:
+  void look_at(const Mapping& mapping, const std::vector<Mapping>& all) {
+    // A page of a file can be mapped in later; anonymous memory that was never touched is nothing.
+    const bool is_empty = !mapping.is_file && mapping.held_bytes == 0;
+    if (is_empty || is_kernels_own(mapping)) return;
+    const std::uint64_t end = mapping.is_file ? end_of_file(mapping) : mapping.end;
+    if (end - mapping.begin <= kLargestMapping) {
+      for (std::uint64_t at = mapping.begin; at < end; at += kChunkBytes) {
+        read(mapping, at, std::min<std::uint64_t>(kChunkBytes, end - at));
+      }
+    } else if (is_sanitizer_shadow(mapping, all)) {
+      result_.shadow_bytes += mapping.size();
+    } else {
+      miss(mapping, end - mapping.begin);
+    }
+  }
+
+  /// Where the pages of a mapped file end: beyond its last one nobody can read, the process
+  /// neither.
+  [[nodiscard]] std::uint64_t end_of_file(const Mapping& mapping) const {
+    struct stat file {};
+
+    const std::string link =
+        fmt::format("/proc/{}/map_files/{:x}-{:x}", pid_, mapping.begin, mapping.end);
+    if (::stat(link.c_str(), &file) != 0 || !S_ISREG(file.st_mode)) return mapping.end;
+    const auto size = static_cast<std::uint64_t>(file.st_size) + page_bytes() - 1;
+    const std::uint64_t whole = size / page_bytes() * page_bytes();
+    if (whole <= mapping.offset) return mapping.begin;
+    return std::min(mapping.end, mapping.begin + (whole - mapping.offset));
+  }
+
+  /// Which of the `pages` from `begin` on exist. All of them where that cannot be told.
+  [[nodiscard]] std::vector<bool> existing_pages(const Mapping& mapping, std::uint64_t begin,
+                                                 std::size_t pages) const {
+    std::vector<bool> existing(pages, true);
+    if (mapping.is_file || !page_map_.is_open()) return existing;
+    std::vector<std::uint64_t> entries(pages);
+    const std::size_t wanted = pages * sizeof entries[0];
+    const auto offset = static_cast<off_t>(begin / page_bytes() * sizeof entries[0]);
+    const ssize_t count = ::pread(page_map_.get(), entries.data(), wanted, offset);
+    if (count != static_cast<ssize_t>(wanted)) return existing;
+    std::transform(entries.begin(), entries.end(), existing.begin(), exists);
+    return existing;
+  }
+
+  /// Reads `length` bytes from `begin` on, at most one chunk, and feeds what exists, run by run.
+  void read(const Mapping& mapping, std::uint64_t begin, std::size_t length) {
+    const std::size_t pages = length / page_bytes();
+    const std::vector<bool> existing = existing_pages(mapping, begin, pages);
+    std::size_t page = 0;
+    while (page < pages) {
+      std::size_t run = page;
+      while (run < pages && existing[run]) ++run;
+      page += run == page ? 1 : read_run(mapping, begin + page * page_bytes(), run - page);
+    }
+  }
+
+  /// Returns how many of the `pages` at `address` are dealt with; at least one.
+  std::size_t read_run(const Mapping& mapping, std::uint64_t address, std::size_t pages) {
+    const std::size_t wanted = pages * page_bytes();
+    const ssize_t count =
+        ::pread(memory_.get(), buffer_.data(), wanted, static_cast<off_t>(address));
+    if (count > 0) search_.feed(address, std::span(buffer_).first(static_cast<std::size_t>(count)));
+    const std::size_t done = count > 0 ? static_cast<std::size_t>(count) / page_bytes() : 0;
+    if (done == pages) return done;
+    miss(mapping, page_bytes());  // this page refuses; those behind it may not
+    return done + 1;
+  }
+
+  void miss(const Mapping& mapping, std::uint64_t bytes) {
+    result_.unread_bytes += bytes;
+    if (!result_.unread_at.empty()) return;
+    result_.unread_at = mapping.path.empty() ? fmt::format("{:#x}", mapping.begin) : mapping.path;
+  }
+
+  pid_t pid_;
+  KeySearch& search_;
+  UniqueFd memory_;
+  UniqueFd page_map_;  ///< may be missing: then every page is read
+  std::vector<std::uint8_t> buffer_;
+  MemoryScan result_;
+};
 
 }  // namespace
 
 Result<MemoryScan> scan_memory(pid_t pid, KeySearch& search) {
-  auto files = open_files(pid);
-  if (!files) return fail(std::move(files).error());
-  auto text = os::read_file(fmt::format("/proc/{}/maps", pid), kLargestMaps);
-  if (!text) return fail(std::move(text).error());
-  MemoryScan scan;
-  std::vector<std::uint8_t> buffer(kChunkBytes);
-  for (const Mapping& mapping :
-       parse_maps({reinterpret_cast<const char*>(text->data()), text->size()})) {
-    if (!mapping.is_readable || is_kernels_own(mapping)) continue;
-    if (mapping.size() > kLargestMapping) {
-      scan.skipped_bytes += mapping.size();
-      continue;
-    }
-    for (std::uint64_t at = mapping.begin; at < mapping.end; at += kChunkBytes) {
-      const auto length = std::min<std::uint64_t>(kChunkBytes, mapping.end - at);
-      scan_chunk(*files, mapping, at, std::span(buffer).first(length), search, scan);
-    }
-  }
-  explicit_bzero(buffer.data(), buffer.size());
-  scan.searched_bytes = search.searched_bytes();
+  auto scan = Scan(pid, search).run();
+  // A page that was given back between two calls could not be read; it is gone in the second pass.
+  if (scan && scan->unread_bytes != 0) scan = Scan(pid, search).run();
   return scan;
 }
 

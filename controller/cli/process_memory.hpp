@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <string>
 
 #include <sys/types.h>
 
@@ -14,12 +16,14 @@ namespace adit::cli {
 
 struct MemoryScan {
   std::uint64_t searched_bytes = 0;
-  std::uint64_t skipped_bytes = 0;  ///< reservations too large to look through (sanitizer shadows)
-  std::uint64_t unread_bytes = 0;   ///< readable by its map, but not by us
+  std::uint64_t shadow_bytes = 0;  ///< sanitizers' shadows, too large to look through
+  std::uint64_t unread_bytes = 0;  ///< what may hold something and was not seen, for any reason
+  std::string unread_at;           ///< the first place of it: its mapping's name or address
 };
 
-/// Feeds every readable page of `pid` that exists to `search`. Pages that were never touched hold
-/// nothing and are passed over. Errc::Denied without the right, NotFound without the process.
+/// Feeds every page of `pid` that exists to `search`, whatever its permissions. Passed over is only
+/// what holds nothing: pages that were never touched, those beyond a file's end, and the kernel's
+/// own. Errc::Denied without the right, NotFound without the process.
 Result<MemoryScan> scan_memory(pid_t pid, KeySearch& search);
 
 /// Does the scan find what it should? Searches this very process, which holds every needle, with

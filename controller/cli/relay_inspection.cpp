@@ -5,14 +5,15 @@
 #include <charconv>
 #include <filesystem>
 #include <iterator>
-#include <optional>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <linux/capability.h>
 
 #include "common/os/files.hpp"
 #include "controller/cli/proc_text.hpp"
-#include "controller/cli/process_memory.hpp"
-#include "controller/cli/text.hpp"
+#include "controller/cli/relay_folders.hpp"
+#include "controller/cli/relay_keys.hpp"
 
 namespace adit::cli {
 
@@ -20,7 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kProgram = "adit-relay";
 constexpr std::size_t kLargestProcText = std::size_t{16} << 20;
 
 std::string proc_path(pid_t pid, const char* name) {
@@ -33,37 +33,29 @@ Result<std::string> proc_text(pid_t pid, const char* name) {
   return std::string(bytes->begin(), bytes->end());
 }
 
-/// Why a check could not be made: always with what would make it possible.
-std::string unchecked_because(const Error& error) {
-  if (error.code == Errc::Denied) return "not checked (run as root)";
-  return "not checked (" + error.what + ")";
-}
-
-/// Why `pid` cannot be looked at at all; empty if it is a relay's process.
-std::string not_a_relay(pid_t pid) {
-  if (pid <= 0) return "not checked (the controller has no relay)";
-  const auto cmdline = proc_text(pid, "cmdline");
-  if (cmdline && program_in(*cmdline) == kProgram) return {};
-  return fmt::format("not checked (pid {} is no {} here; is it in another pid namespace?)", pid,
-                     kProgram);
-}
-
-Check libraries_check(const std::array<pid_t, 2>& pids) {
-  Check check{"relay_libraries", CheckState::Passed, {}};
-  for (const pid_t pid : pids) {
-    const auto maps = proc_text(pid, "maps");
-    if (!maps) return {check.name, CheckState::Unchecked, unchecked_because(maps.error())};
+Check libraries_check(const Relay& relay) {
+  constexpr const char* kName = "relay_libraries";
+  const auto look = [](const RelayProcess& process) -> Verdict {
+    const auto maps = proc_text(process.pid, "maps");
+    if (!maps) return Check{kName, CheckState::Unchecked, unchecked_because(maps.error())};
     const auto mappings = parse_maps(*maps);
     // Without the right to trace, the kernel shows an empty file instead of refusing.
-    if (mappings.empty()) return {check.name, CheckState::Unchecked, "not checked (run as root)"};
+    if (mappings.empty()) return Check{kName, CheckState::Unchecked, "not checked (run as root)"};
     for (const Mapping& mapping : mappings) {
       if (const auto library = tls_library(mapping.path); !library.empty()) {
-        return {check.name, CheckState::Failed, fmt::format("process {} maps {}", pid, library)};
+        return Check{kName, CheckState::Failed,
+                     fmt::format("process {} maps {}", process.pid, library)};
       }
     }
-  }
-  check.detail = fmt::format("processes {} and {} map no TLS or crypto library", pids[0], pids[1]);
-  return check;
+    return std::nullopt;
+  };
+  std::vector<pid_t> pids;
+  for (const RelayProcess& process : relay.processes) pids.push_back(process.pid);
+  return over_all(
+      relay,
+      {kName, CheckState::Passed,
+       fmt::format("processes {} map no TLS or crypto library", fmt::join(pids, " and "))},
+      look);
 }
 
 /// The open files of `pid` that a relay has no use for.
@@ -85,93 +77,67 @@ Result<std::vector<std::string>> odd_files(pid_t pid, const std::string& state_d
   return odd;
 }
 
-Check files_check(const std::array<pid_t, 2>& pids) {
-  Check check{"relay_files", CheckState::Passed, {}};
-  const auto cmdline = proc_text(pids[0], "cmdline");
-  const std::string state_dir = state_dir_in(cmdline ? *cmdline : "", "/var/lib/adit-relay");
-  for (const pid_t pid : pids) {
-    const auto odd = odd_files(pid, state_dir);
-    if (!odd) return {check.name, CheckState::Unchecked, unchecked_because(odd.error())};
-    if (!odd->empty()) {
-      return {check.name, CheckState::Failed,
-              fmt::format("process {} holds {} open", pid, fmt::join(*odd, ", "))};
-    }
-  }
-  check.detail = fmt::format("open files are sockets, pipes and what is in {}", state_dir);
-  return check;
+Check files_check(const Relay& relay) {
+  constexpr const char* kName = "relay_files";
+  const auto look = [](const RelayProcess& process) -> Verdict {
+    const auto odd = odd_files(process.pid, folders_of(process.head).state.shown);
+    if (!odd) return Check{kName, CheckState::Unchecked, unchecked_because(odd.error())};
+    if (odd->empty()) return std::nullopt;
+    return Check{kName, CheckState::Failed,
+                 fmt::format("process {} holds {} open", process.pid, fmt::join(*odd, ", "))};
+  };
+  return over_all(relay,
+                  {kName, CheckState::Passed,
+                   fmt::format("open files are sockets, pipes and what is in {}",
+                               folders_of(relay.processes.front().head).state.shown)},
+                  look);
 }
 
-Check capabilities_check(pid_t data) {
-  const auto status = proc_text(data, "status");
-  if (!status)
-    return {"relay_capabilities", CheckState::Unchecked, unchecked_because(status.error())};
-  const auto effective = status_mask(*status, "CapEff");
-  if (!effective) return {"relay_capabilities", CheckState::Unchecked, "not checked (no CapEff)"};
-  if (*effective != 0) {
-    return {"relay_capabilities", CheckState::Failed,
-            fmt::format("the data process {} has capabilities {:#x}", data, *effective)};
-  }
-  return {"relay_capabilities", CheckState::Passed,
-          fmt::format("the data process {} has no capability", data)};
-}
-
-Check memory_check(const std::array<pid_t, 2>& pids, const std::vector<Needle>& needles,
-                   std::size_t keys) {
-  constexpr const char* kName = "relay_memory";
-  const auto proven = proves_itself(needles);
-  if (!proven) return {kName, CheckState::Unchecked, unchecked_because(proven.error())};
-  if (!*proven) {
-    return {kName, CheckState::Unchecked,
-            "not checked (the search did not find the keys in its own memory)"};
-  }
-  MemoryScan total;
-  for (const pid_t pid : pids) {
-    KeySearch search(needles);
-    const auto scan = scan_memory(pid, search);
-    if (!scan) return {kName, CheckState::Unchecked, unchecked_because(scan.error())};
-    if (!search.hits().empty()) {
-      const Hit& hit = search.hits().front();
-      return {
-          kName, CheckState::Failed,
-          fmt::format("process {} has {} at {:#x}", pid, needles[hit.needle].label(), hit.address)};
+/// A supervisor may bind ports below 1024, what it started may nothing.
+Check capabilities_check(const Relay& relay) {
+  constexpr const char* kName = "relay_capabilities";
+  constexpr std::uint64_t kMayBind = std::uint64_t{1} << CAP_NET_BIND_SERVICE;
+  const auto look = [](const RelayProcess& process) -> Verdict {
+    const auto status = proc_text(process.pid, "status");
+    if (!status) return Check{kName, CheckState::Unchecked, unchecked_because(status.error())};
+    const auto effective = status_mask(*status, "CapEff");
+    const auto permitted = status_mask(*status, "CapPrm");
+    if (!effective || !permitted) {
+      return Check{kName, CheckState::Unchecked, "not checked (no CapEff and CapPrm)"};
     }
-    total.searched_bytes += scan->searched_bytes;
-    total.skipped_bytes += scan->skipped_bytes;
-    total.unread_bytes += scan->unread_bytes;
-  }
-  if (total.searched_bytes == 0)
-    return {kName, CheckState::Unchecked, "not checked (nothing could be read)"};
-  std::string detail = fmt::format(
-      "no key in {} of memory of both processes: PEM private keys{} "
-      "(the same search finds them in its own memory)",
-      bytes_text(total.searched_bytes),
-      keys == 0 ? "" : fmt::format(" and the bytes of {} key{}", keys, keys == 1 ? "" : "s"));
-  if (total.skipped_bytes != 0) {
-    detail +=
-        fmt::format("; {} of reserved addresses not searched", bytes_text(total.skipped_bytes));
-  }
-  return {kName, CheckState::Passed, std::move(detail)};
+    const std::uint64_t held = *effective | *permitted;
+    if ((held & ~(process.is_head() ? kMayBind : 0)) == 0) return std::nullopt;
+    return Check{kName, CheckState::Failed,
+                 fmt::format("the {} {} has capabilities {:#x}",
+                             process.is_head() ? "supervisor" : "process", process.pid, held)};
+  };
+  return over_all(relay,
+                  {kName, CheckState::Passed,
+                   "a supervisor may at most bind ports below 1024, what it started has no "
+                   "capability"},
+                  look);
 }
 
 }  // namespace
 
-std::vector<Check> inspect_relay(const RelayProcesses& relay, std::vector<Needle> keys,
-                                 std::size_t key_count) {
-  constexpr std::array kNames = {"relay_libraries", "relay_files", "relay_capabilities",
-                                 "relay_memory"};
-  const std::array<pid_t, 2> pids = {relay.supervisor, relay.data};
-  for (const pid_t pid : pids) {
-    const std::string why = not_a_relay(pid);
-    if (why.empty()) continue;
+std::vector<Check> inspect_relay(InspectionOrder order) {
+  constexpr std::array kNames = {"relay_processes",    "relay_libraries", "relay_files",
+                                 "relay_capabilities", "relay_memory",    "relay_contents"};
+  const auto relay = relay_among(read_processes(), order.pids);
+  if (!relay) {
     std::vector<Check> checks;
-    for (const char* name : kNames) checks.push_back({name, CheckState::Unchecked, why});
+    for (const char* name : kNames) checks.push_back({name, CheckState::Unchecked, relay.error()});
     return checks;
   }
   std::vector<Needle> needles = pem_markers();
-  needles.insert(needles.end(), std::make_move_iterator(keys.begin()),
-                 std::make_move_iterator(keys.end()));
-  return {libraries_check(pids), files_check(pids), capabilities_check(relay.data),
-          memory_check(pids, needles, key_count)};
+  needles.insert(needles.end(), std::make_move_iterator(order.keys.begin()),
+                 std::make_move_iterator(order.keys.end()));
+  return {relay->check,
+          libraries_check(*relay),
+          files_check(*relay),
+          capabilities_check(*relay),
+          relay_memory_check(*relay, needles, order.key_count),
+          relay_contents_check(*relay, needles, order.key_count, order.controllers_places)};
 }
 
 }  // namespace adit::cli

@@ -69,7 +69,7 @@ Attempt<Exit> run_config(Session& session, const SiteOptions& options) {
     session.out.document(*answer);
     return Exit::Done;
   }
-  session.out.text(text_at(*answer, "text"));
+  session.out.text(printable_lines(text_at(*answer, "text")));
   for (const Json& note : array_at(*answer, "notes")) {
     if (note.is_string()) session.out.note("note: " + note.get<std::string>());
   }

@@ -13,6 +13,12 @@ namespace adit::cli {
 /// written as `\xNN` or `\u{NNNN}`; line ends too.
 std::string printable(std::string_view text);
 
+/// The same for each line of `text`; its line ends stay.
+std::string printable_lines(std::string_view text);
+
+/// True for what must not reach a terminal as it is: control characters and direction marks.
+bool is_unprintable(char32_t value);
+
 /// True if all of `text` is well-formed UTF-8 (RFC 3629).
 bool is_utf8(std::string_view text);
 

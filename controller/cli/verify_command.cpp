@@ -1,40 +1,43 @@
 // `adit verify HOST`: the certificate that a client gets must be the one that home holds, and the
 // relay between them must be blind.
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <optional>
-#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "common/net/ip_address.hpp"
+#include "controller/cli/client_view.hpp"
 #include "controller/cli/command.hpp"
 #include "controller/cli/key_material.hpp"
 #include "controller/cli/proof.hpp"
 #include "controller/cli/public_endpoint.hpp"
+#include "controller/cli/relay_counters.hpp"
+#include "controller/cli/relay_inspection.hpp"
 #include "controller/cli/url.hpp"
-#include "controller/probe/certificate.hpp"
 
 namespace adit::cli {
 
 namespace {
 
-constexpr Milliseconds kConnectPatience{10'000};
-constexpr Milliseconds kCounterPatience{5'000};
-constexpr Milliseconds kCounterInterval{100};
+/// For all addresses of a name together.
+constexpr Milliseconds kClientPatience{20'000};
 
 struct VerifyOptions {
   std::string host;
   bool is_outside = false;
+  bool is_strict = false;
   std::string at;
   std::string ca_file;
   std::vector<std::string> key_files;
 };
 
-/// Needles of every key, and of how many keys they are.
 struct Keys {
   std::vector<Needle> needles;
-  std::size_t count = 0;
+  std::size_t count = 0;     ///< of how many keys they are
+  std::optional<Check> gap;  ///< a key that could not be read and so is not searched for
 
   void add(std::vector<Needle> more) {
     for (Needle& needle : more) needles.push_back(std::move(needle));
@@ -42,7 +45,7 @@ struct Keys {
   }
 };
 
-/// The keys of --key, which must be readable, and the controller's own where it is.
+/// The keys of --key, which must be readable, and the controller's own.
 Attempt<Keys> keys_to_search(const VerifyOptions& options, const Json& status) {
   Keys keys;
   for (const std::string& path : options.key_files) {
@@ -52,7 +55,14 @@ Attempt<Keys> keys_to_search(const VerifyOptions& options, const Json& status) {
   }
   const std::string state_dir = text_at(status, "state_dir");
   if (state_dir.empty()) return keys;
-  if (auto own = needles_of_file(state_dir + "/wireguard.key")) keys.add(std::move(*own));
+  const std::string path = state_dir + "/wireguard.key";
+  if (auto own = needles_of_file(path)) {
+    keys.add(std::move(*own));
+  } else {
+    keys.gap =
+        Check{"wireguard_key", CheckState::Unchecked,
+              fmt::format("{}: {} is not searched for", unchecked_because(own.error()), path)};
+  }
   return keys;
 }
 
@@ -72,69 +82,16 @@ Result<std::vector<Endpoint>> client_endpoints(const VerifyOptions& options, con
   return resolve(options.host, port != 0 ? port : local ? local->port : std::uint16_t{443});
 }
 
-struct ClientView {
-  SeenCertificate certificate;
-  std::optional<Check> trust;  ///< with --ca
-};
-
-/// What a client sees at the first endpoint that answers.
-ClientView look_as_client(const VerifyOptions& options, const std::vector<Endpoint>& endpoints) {
-  ClientView view;
-  for (const Endpoint& endpoint : endpoints) {
-    view.certificate.place = endpoint.to_string();
-    const auto seen = probe::fetch_certificate(
-        {.at = endpoint, .server_name = options.host, .ca_file = options.ca_file},
-        {.deadline = SteadyClock::now() + kConnectPatience});
-    if (!seen) {
-      view.certificate.error = seen.error().what;
-      continue;
-    }
-    view.certificate = {endpoint.to_string(), seen->fingerprint_sha256, seen->subject,
-                        seen->issuer,         seen->not_after,          ""};
-    if (!options.ca_file.empty()) {
-      view.trust =
-          seen->is_trusted
-              ? Check{"chain_trusted", CheckState::Passed, "verified against " + options.ca_file}
-              : Check{"chain_trusted", CheckState::Failed,
-                      fmt::format("not by {}: {}", options.ca_file, seen->trust_problem)};
-    }
-    return view;
-  }
-  return view;
-}
-
 SeenCertificate home_view(const Json& answer) {
   const Json& certificate = member(answer, "certificate");
-  return {text_at(answer, "target") + " at " + text_at(answer, "site"),
-          text_at(certificate, "fingerprint_sha256"),
-          text_at(certificate, "subject"),
-          text_at(certificate, "issuer"),
-          text_at(certificate, "not_after"),
-          text_at(answer, "error")};
-}
-
-/// The counters of the route `route`; nothing if the controller has no such route.
-std::optional<Relayed> counters_of(ApiClient& api, const std::string& route) {
-  const auto item = api.get(with_segment("/v1/routes", route));
-  if (!item || !item->contains("bytes_to_target")) return std::nullopt;
-  return Relayed{number_at(*item, "bytes_to_target"), number_at(*item, "bytes_to_client")};
-}
-
-/// What was relayed since `before`. The controller asks the relay once a second, so this looks
-/// again until the counters have moved, or long enough that they will not.
-std::optional<Relayed> relayed_since(ApiClient& api, const std::string& route,
-                                     const std::optional<Relayed>& before) {
-  if (!before) return std::nullopt;
-  const TimePoint deadline = SteadyClock::now() + kCounterPatience;
-  while (true) {
-    const auto now = counters_of(api, route);
-    if (!now) return std::nullopt;
-    const Relayed since{now->to_target - std::min(now->to_target, before->to_target),
-                        now->to_client - std::min(now->to_client, before->to_client)};
-    const bool has_both = since.to_target != 0 && since.to_client != 0;
-    if (has_both || SteadyClock::now() >= deadline) return since;
-    std::this_thread::sleep_for(kCounterInterval);
-  }
+  SeenCertificate seen;
+  seen.place = text_at(answer, "target") + " at " + text_at(answer, "site");
+  seen.fingerprint_sha256 = text_at(certificate, "fingerprint_sha256");
+  seen.subject = text_at(certificate, "subject");
+  seen.issuer = text_at(certificate, "issuer");
+  seen.not_after = text_at(certificate, "not_after");
+  seen.error = text_at(answer, "error");
+  return seen;
 }
 
 /// Everything that verify needs to know before it connects.
@@ -166,6 +123,43 @@ Attempt<Start> ask_controller(ApiClient& api, const VerifyOptions& options) {
   return start;
 }
 
+Check unknown_counters(const Failure& why) {
+  return {"bytes_relayed", CheckState::Unchecked,
+          fmt::format("not checked (the relay's counters are not known: {})",
+                      text_at(why.problem, "detail"))};
+}
+
+/// Looks at the host as its clients do, and at what the relay counts meanwhile.
+void look_from_outside(ApiClient& api, const VerifyOptions& options, const std::string& route,
+                       const std::vector<Endpoint>& endpoints, Proof& proof) {
+  const auto before = numbers_now(api, route);
+  proof.outside = look_as_client(options.host, options.ca_file, endpoints,
+                                 SteadyClock::now() + kClientPatience);
+  proof.checks.push_back(certificates_check(proof.outside, proof.home));
+  if (proof.outside.trust) proof.checks.push_back(*proof.outside.trust);
+  const std::size_t ours = proof.outside.handshakes();
+  if (!before) {
+    proof.checks.push_back(unknown_counters(before.error()));
+  } else if (ours == 0) {
+    proof.checks.push_back({"bytes_relayed", CheckState::Unchecked,
+                            "not checked (there was no handshake to be counted)"});
+  } else if (const auto relayed = relayed_since(api, route, *before, ours)) {
+    proof.relayed = *relayed;
+    proof.checks.push_back(relayed_check(*relayed, ours));
+  } else {
+    proof.checks.push_back(unknown_counters(relayed.error()));
+  }
+}
+
+/// The processes that the relay has now: a look from outside takes its time.
+ReportedPids pids_now(ApiClient& api) {
+  const auto status = api.get("/v1/status");
+  if (!status) return {};
+  const Json& relay = member(*status, "relay");
+  return {static_cast<pid_t>(number_at(relay, "supervisor_pid")),
+          static_cast<pid_t>(number_at(relay, "data_pid"))};
+}
+
 Attempt<Proof> prove(ApiClient& api, const VerifyOptions& options) {
   auto start = ask_controller(api, options);
   if (!start) return give_up(std::move(start).error());
@@ -178,22 +172,20 @@ Attempt<Proof> prove(ApiClient& api, const VerifyOptions& options) {
   Proof proof;
   proof.host = options.host;
   proof.home = home_view(start->home);
-  const std::string route = text_at(start->route, "route");
-  const auto before = counters_of(api, route);
-  const ClientView view = look_as_client(options, *endpoints);
-  proof.outside = view.certificate;
-  proof.checks.push_back(certificates_check(proof.outside, proof.home));
-  if (view.trust) proof.checks.push_back(*view.trust);
-  const auto relayed = relayed_since(api, route, before);
-  proof.relayed = relayed.value_or(Relayed{});
-  proof.checks.push_back(relayed_check(proof.relayed, relayed.has_value()));
-  const Json& relay = member(start->home, "relay");
-  for (Check& check : inspect_relay({static_cast<pid_t>(number_at(relay, "supervisor_pid")),
-                                     static_cast<pid_t>(number_at(relay, "data_pid"))},
-                                    std::move(keys->needles), keys->count)) {
-    proof.checks.push_back(std::move(check));
-  }
+  look_from_outside(api, options, text_at(start->route, "route"), *endpoints, proof);
+  if (keys->gap) proof.checks.push_back(*keys->gap);
+  std::vector<Check> inspected =
+      inspect_relay({.pids = pids_now(api),
+                     .keys = std::move(keys->needles),
+                     .key_count = keys->count,
+                     .controllers_places = {api.socket(), text_at(start->status, "state_dir")}});
+  std::move(inspected.begin(), inspected.end(), std::back_inserter(proof.checks));
   return proof;
+}
+
+Exit exit_of(const std::string& verdict, bool is_strict) {
+  const bool is_good = verdict == "verified" || (verdict == "incomplete" && !is_strict);
+  return is_good ? Exit::Done : Exit::Failed;
 }
 
 }  // namespace
@@ -204,12 +196,16 @@ Action declare_verify(CLI::App& app) {
       ->type_name("HOST")
       ->required();
   app.add_flag("--outside", options->is_outside,
-               "Connect to what the name resolves to, as a visitor does (default: the relay here)");
+               "Connect to every address of the name, as visitors do (default: the relay here)");
+  app.add_flag(
+      "--strict", options->is_strict,
+      "Exit 1 also when something could not be checked (lines with \"?\"); without it such "
+      "lines leave the exit status 0");
   app.add_option("--at", options->at, "Connect there instead")->type_name("ADDR:PORT");
   app.add_option(
          "--key", options->key_files,
-         "Also search the relay's memory for this private key (PEM, or WireGuard's base64); may be "
-         "repeated")
+         "Also search the relay's memory and files for this private key (PEM, or WireGuard's "
+         "base64); may be repeated")
       ->type_name("FILE")
       ->allow_extra_args(false);
   app.add_option("--ca", options->ca_file, "Also verify the chain against these certificates")
@@ -222,7 +218,7 @@ Action declare_verify(CLI::App& app) {
     } else {
       session.out.text(proof_text(*proof, session.out.terminal()));
     }
-    return verdict_of(*proof) == "failed" ? Exit::Failed : Exit::Done;
+    return exit_of(verdict_of(*proof), options->is_strict);
   };
 }
 

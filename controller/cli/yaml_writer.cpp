@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "controller/cli/text.hpp"
 #include "controller/cli/utf8.hpp"
 
 namespace adit::cli {
@@ -54,10 +55,8 @@ std::string in_quotes(std::string_view text) {
       out += static_cast<char>(value);
     } else if (value == '\n') {
       out += "\\n";
-    } else if (value < 0x20 || (value >= 0x7F && value <= 0x9F)) {
-      out += fmt::format("\\x{:02X}", value);
-    } else if (value == 0x2028 || value == 0x2029 || value == 0xFEFF) {
-      out += fmt::format("\\u{:04X}", value);
+    } else if (is_unprintable(point.value)) {
+      out += fmt::format(fmt::runtime(value < 0x100 ? "\\x{:02X}" : "\\u{:04X}"), value);
     } else {
       out += text.substr(0, point.length);
     }

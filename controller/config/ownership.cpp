@@ -158,6 +158,17 @@ Checked<Resources> change(const Resources& head, const std::string& owner, Do&& 
   return changer.result();
 }
 
+/// An empty folder or a list of files that came to nothing is hardly meant to remove everything.
+Problem nothing_to_prune_by(const std::string& owner) {
+  return {{},
+          0,
+          0,
+          "prune",
+          fmt::format("the files hold nothing, so all that owner {} has would be removed; if that "
+                      "is meant, apply a file with {{}}",
+                      in_quotes(owner))};
+}
+
 Problems invalid_name(std::string path, const std::string& name, std::string_view why) {
   return {Problem{{}, 0, 0, std::move(path), fmt::format("{}: {}", in_quotes(name), why)}};
 }
@@ -191,7 +202,9 @@ Checked<Resources> apply_files(const std::vector<SourceFile>& files, const Resou
     problems.insert(problems.end(), more.begin(), more.end());
   };
   auto wanted = apply(head, read.document, options);
-  if (!wanted) {
+  if (options.prune && read.is_empty) {
+    collect({nothing_to_prune_by(options.owner)});
+  } else if (!wanted) {
     collect(wanted.error());
   } else {
     wanted = complete_and_validate(std::move(*wanted), head, facts, read.document.positions,
@@ -252,6 +265,7 @@ Resources rollback(const Resources& head, const Resources& old) {
   for (auto& [name, site] : out.sites) {
     const auto found = head.sites.find(name);
     if (found != head.sites.end()) site.public_key = found->second.public_key;
+    site.address6.reset();  // goes with the address, and the ULA may be another by now
   }
   return out;
 }

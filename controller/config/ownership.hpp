@@ -28,7 +28,8 @@ Checked<Resources> apply(const Resources& head, const Document& document,
                          const ApplyOptions& options);
 
 /// The whole way of `adit apply`: reads, applies, completes and validates, and reports the problems
-/// of all of these steps at once. What is returned may be committed.
+/// of all of these steps at once. What is returned may be committed. Prune needs a file that holds
+/// at least `{}`.
 Checked<Resources> apply_files(const std::vector<SourceFile>& files, const Resources& head,
                                const ApplyOptions& options, const NodeFacts& facts);
 

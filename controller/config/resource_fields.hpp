@@ -20,7 +20,9 @@ void take(const std::optional<T>& read, Member& into) {
 template <class T>
 void read_owner(Reader& reader, const Value& value, T& out) {
   if (!reader.is_stored()) {
-    reader.problem(value, "unknown key \"owner\"; the owner is said with adit apply --owner NAME");
+    reader.problem(
+        value,
+        "unknown key \"owner\"; the owner is said with --owner NAME (in the API: ?owner=NAME)");
     return;
   }
   take(reader.text(value), out.owner);

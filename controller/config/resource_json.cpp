@@ -37,14 +37,20 @@ void put(json& out, const char* key, const std::optional<T>& value) {
 
 /// What `read` makes of `document`, or its problems.
 template <class T, class Read>
-Checked<T> checked(const json& document, Read read) {
-  Reader reader(Reader::Origin::Stored);
+Checked<T> checked(Reader::Origin origin, const json& document, Read read) {
+  Reader reader(origin);
   const Node tree = from_json(document);
   T out;
   read(reader, tree, out);
   if (reader.problems.empty()) return out;
   sort_problems(reader.problems);
   return tl::unexpected(std::move(reader.problems));
+}
+
+Checked<Site> site_from(Reader::Origin origin, const std::string& name, const json& document) {
+  return checked<Site>(origin, document, [&](Reader& reader, const Node& tree, Site& out) {
+    read_site(reader, Value{tree, {}, {}}, name, out);
+  });
 }
 
 }  // namespace
@@ -94,21 +100,31 @@ json to_json(const Resources& resources) {
 }
 
 Checked<Resources> resources_from_json(const json& document) {
-  return checked<Resources>(document, [](Reader& reader, const Node& tree, Resources& out) {
-    read_document(reader, tree, out);
-  });
+  return checked<Resources>(
+      Reader::Origin::Stored, document,
+      [](Reader& reader, const Node& tree, Resources& out) { read_document(reader, tree, out); });
 }
 
 Checked<Site> site_from_json(const std::string& name, const json& document) {
-  return checked<Site>(document, [&](Reader& reader, const Node& tree, Site& out) {
-    read_site(reader, Value{tree, {}, {}}, name, out);
-  });
+  return site_from(Reader::Origin::People, name, document);
+}
+
+Checked<Site> patched(const std::string& name, const Site& site, const json& patch) {
+  json written = patch;
+  for (const auto& [key, value] : patch.items()) {
+    if (value.is_null()) written.erase(key);  // taken away: nothing to read
+  }
+  if (auto read = site_from_json(name, written); !read) return read;
+  json document = to_json(site);
+  document.merge_patch(patch);
+  return site_from(Reader::Origin::Stored, name, document);
 }
 
 Checked<Host> host_from_json(const std::string& name, const json& document) {
-  return checked<Host>(document, [&](Reader& reader, const Node& tree, Host& out) {
-    read_host(reader, Value{tree, {}, {}}, name, out);
-  });
+  return checked<Host>(Reader::Origin::People, document,
+                       [&](Reader& reader, const Node& tree, Host& out) {
+                         read_host(reader, Value{tree, {}, {}}, name, out);
+                       });
 }
 
 }  // namespace adit::config

@@ -101,7 +101,12 @@ void read_target(Reader& reader, const Value& value, T& out) {
 
 template <class T>
 void read_http_target(Reader& reader, const Value& value, T& out) {
-  take(reader.endpoint(value), out.http_target);
+  const auto written = reader.endpoint(value);
+  if (!written) return;
+  if (!reader.is_stored()) {
+    return reader.not_in_this_version(value, "http_target", "leave the key out");
+  }
+  out.http_target = *written;
 }
 
 constexpr std::array<Field<Site>, 15> kSiteFields{{

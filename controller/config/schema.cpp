@@ -89,8 +89,9 @@ std::optional<std::string> Reader::text(const Value& value) {
   const bool is_plain = std::ranges::none_of(
       value.node.text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
   if (!is_plain || find_bad_text(value.node.text)) {
-    problem(value, fmt::format("{} has a control character; a value is one line of plain text",
-                               in_quotes(value.node.text)));
+    // Not repeated: a key pasted with its line break may be the private one.
+    problem(value,
+            "has a line break or another control character; a value is one line of plain text");
     return std::nullopt;
   }
   return value.node.text;

@@ -41,7 +41,7 @@ struct Member {
 class Reader {
  public:
   /// Whether the documents come from people, or are our own (revisions): only the latter may say
-  /// `owner`.
+  /// `owner`, and what an earlier version took and this one does not.
   enum class Origin { People, Stored };
 
   explicit Reader(Origin origin) : origin_(origin) {}

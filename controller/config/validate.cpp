@@ -1,7 +1,6 @@
 #include "controller/config/validate.hpp"
 
 #include <algorithm>
-#include <array>
 #include <map>
 
 #include <fmt/format.h>
@@ -21,15 +20,6 @@ constexpr int kMaxSuggestions = 20;
 std::string key_of(std::string_view kind, std::string_view name, std::string_view member) {
   return member.empty() ? fmt::format("{}/{}", kind, name)
                         : fmt::format("{}/{}/{}", kind, name, member);
-}
-
-/// All that this node and later ones take their tunnel addresses from: 10.98.0.0/16 and the ULA's
-/// /48, unless the node's part was put elsewhere.
-std::array<IpPrefix, 2> tunnel_space(const AddressPool& pool) {
-  static const IpPrefix kPool4 = *IpPrefix::parse("10.98.0.0/16");
-  static const IpPrefix kUla = *IpPrefix::parse("fc00::/7");
-  return {kPool4.contains(pool.v4) ? kPool4 : pool.v4,
-          kUla.contains(pool.v6) ? IpPrefix(pool.v6.address(), 48) : pool.v6};
 }
 
 class Validator {
@@ -89,6 +79,12 @@ class Validator {
     return found == before_.sites.end() ? nullptr : &found->second;
   }
 
+  [[nodiscard]] bool had_network(const std::string& name, const IpPrefix& network) const {
+    const Site* earlier = before(name);
+    return earlier != nullptr &&
+           std::ranges::find(earlier->networks, network) != earlier->networks.end();
+  }
+
   // --- tunnel addresses
 
   void complete_addresses() {
@@ -97,11 +93,11 @@ class Validator {
     for (auto& [name, site] : wanted_.sites) {
       const Site* earlier = before(name);
       if (!site.address && earlier != nullptr) site.address = earlier->address;
-      if (!site.address || !check_address(name, *site.address)) continue;
+      if (!site.address) continue;
       // Those that stood there already come first: a clash is the newcomer's.
       if (earlier != nullptr && earlier->address == site.address) {
         claim(taken, name, *site.address);
-      } else {
+      } else if (check_address(name, *site.address)) {
         fresh.push_back(name);
       }
     }
@@ -114,12 +110,9 @@ class Validator {
   }
 
   bool check_address(const std::string& name, const IpAddress& address) {
-    if (facts_.pool.is_site_address(address)) return true;
-    problem(
-        "sites", name, "address",
-        fmt::format("{} is not one of this node's site addresses; use {} to {} or leave the key "
-                    "out",
-                    address, facts_.pool.first_site_address(), facts_.pool.last_site_address()));
+    const std::string clash = clash_of_address(address, facts_);
+    if (clash.empty()) return true;
+    problem("sites", name, "address", clash + "; use one of them or leave the key out");
     return false;
   }
 
@@ -146,14 +139,25 @@ class Validator {
     return next;
   }
 
+  /// The IPv6 address that goes with the site's; nullopt if that has had its problem.
+  [[nodiscard]] std::optional<IpAddress> right_v6(const Site& site, const Site* earlier) const {
+    if (!site.address) return std::nullopt;
+    if (facts_.pool.is_site_address(*site.address)) return facts_.pool.v6_for(*site.address);
+    const bool was_there = earlier != nullptr && earlier->address == site.address;
+    return was_there ? earlier->address6 : std::nullopt;
+  }
+
   void complete_v6(const std::string& name, Site& site) {
-    if (!site.address || !facts_.pool.is_site_address(*site.address)) return;
-    const IpAddress right = facts_.pool.v6_for(*site.address);
-    const bool is_written = find(key_of("sites", name, "address6")) != nullptr;
-    if (is_written && site.address6 != right) {
+    const Site* earlier = before(name);
+    const auto right = right_v6(site, earlier);
+    if (!right) return;
+    // One that stood there follows silently when the ULA is another.
+    const bool is_written = find(key_of("sites", name, "address6")) != nullptr ||
+                            earlier == nullptr || earlier->address6 != site.address6;
+    if (site.address6 && is_written && site.address6 != right) {
       problem("sites", name, "address6",
               fmt::format("the IPv6 address that goes with {} is {}; leave the key out",
-                          *site.address, right));
+                          *site.address, *right));
     }
     site.address6 = right;
   }
@@ -195,7 +199,7 @@ class Validator {
     std::vector<Claim> claims;
     for (const auto& [name, site] : wanted_.sites) {
       for (const IpPrefix& network : site.networks) {
-        if (!overlaps_node(name, network)) claims.push_back({network, &name});
+        if (!clashes_with_node(name, network)) claims.push_back({network, &name});
       }
     }
     // Sorted, a network comes right behind all that contain it: those are the open ones.
@@ -215,10 +219,7 @@ class Validator {
 
   void overlapping(const Claim& claim, const Claim& other) {
     // What stood there before is not to blame for what comes now.
-    const Site* earlier = before(*claim.site);
-    const bool was_there =
-        earlier != nullptr &&
-        std::ranges::find(earlier->networks, claim.network) != earlier->networks.end();
+    const bool was_there = had_network(*claim.site, claim.network);
     const Claim& blamed = was_there ? other : claim;
     const Claim& kept = was_there ? claim : other;
     const std::string text = kept.network.to_string();
@@ -229,21 +230,12 @@ class Validator {
             blamed.network.to_string());
   }
 
-  bool overlaps_node(const std::string& name, const IpPrefix& network) {
-    const auto blame = [&](const IpPrefix& other, std::string_view whose) {
-      problem("sites", name, "networks",
-              fmt::format("{} overlaps {}, {}; a site's networks are those behind its home gateway",
-                          network, other, whose),
-              network.to_string());
-      return true;
-    };
-    for (const IpPrefix& pool : tunnel_space(facts_.pool)) {
-      if (network.overlaps(pool)) return blame(pool, "the tunnel's own addresses");
-    }
-    for (const IpPrefix& own : facts_.own_networks) {
-      if (network.overlaps(own)) return blame(own, "a network of this VPS");
-    }
-    return false;
+  bool clashes_with_node(const std::string& name, const IpPrefix& network) {
+    const std::string clash = clash_of_network(network, facts_);
+    if (clash.empty() || had_network(name, network)) return false;
+    problem("sites", name, "networks",
+            clash + "; a site's networks are those behind its home gateway", network.to_string());
+    return true;
   }
 
   // --- targets

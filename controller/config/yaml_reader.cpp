@@ -13,6 +13,7 @@ PartialDocument read_yaml_partial(const std::vector<SourceFile>& files) {
     reader.set_file(file.path);
     const auto tree = parse_yaml(file.path, file.text);
     if (tree) {
+      if (tree->kind == Node::Kind::Map) out.is_empty = false;
       read_document(reader, *tree, out.document.resources);
     } else {
       out.is_yaml = false;

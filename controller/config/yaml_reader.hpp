@@ -44,8 +44,9 @@ Checked<Document> read_yaml(const std::vector<SourceFile>& files);
 /// whole (ownership.hpp: apply_files) can report theirs in the same answer.
 struct PartialDocument {
   Document document;
-  Problems problems;    ///< sorted by position; empty: the document is whole
-  bool is_yaml = true;  ///< every file could be parsed: nothing is missing but what has problems
+  Problems problems;     ///< sorted by position; empty: the document is whole
+  bool is_yaml = true;   ///< every file could be parsed: nothing is missing but what has problems
+  bool is_empty = true;  ///< no file holds a map, not even `{}`
   std::set<std::string> broken;  ///< resources that have a problem: "hosts/app.example.com"
 };
 

@@ -30,14 +30,14 @@ Prefixes as_set(const std::vector<IpPrefix>& prefixes) {
 /// have), growing, and, once no route leads there, shrinking.
 class TunnelDiff {
  public:
-  TunnelDiff(const DesiredInterface& desired, const ObservedInterface* observed)
-      : desired_(desired), name_(desired.name) {
+  TunnelDiff(DesiredInterface desired, const ObservedInterface* observed)
+      : desired_(std::move(desired)), name_(desired_.name) {
     if (observed != nullptr) {
       link_ = observed->link;
       device_ = observed->device;
     }
     is_new_ = observed == nullptr;
-    for (const DesiredPeer& peer : desired.peers) {
+    for (const DesiredPeer& peer : desired_.peers) {
       for (const IpPrefix& prefix : peer.allowed_ips) owner_of_[prefix] = peer.public_key;
     }
   }
@@ -53,7 +53,7 @@ class TunnelDiff {
       before_peers(RemoveKernelRoute{name_, prefix});
     }
     for (const auto& address : without(link_.addresses, desired_.addresses)) {
-      add(shrinking, RemoveAddress{name_, address});
+      shrinking.push_back({Group::TunnelRemoval, RemoveAddress{name_, address}});
     }
   }
 
@@ -69,7 +69,7 @@ class TunnelDiff {
   /// Kernel routes go before the peers that they lead to.
   void before_peers(Action action) {
     shrinking.insert(shrinking.begin() + static_cast<std::ptrdiff_t>(removed_routes_++),
-                     {Group::Tunnel, std::move(action)});
+                     {Group::TunnelRemoval, std::move(action)});
   }
 
   void bring_up() {
@@ -91,12 +91,12 @@ class TunnelDiff {
     return found != desired_.peers.end() && found->public_key == key ? &*found : nullptr;
   }
 
-  void set_allowed_ips(std::vector<Step>& to, const PublicKey& key, const Prefixes& prefixes,
-                       const std::string& site) {
+  [[nodiscard]] Action set_allowed_ips(const PublicKey& key, const Prefixes& prefixes,
+                                       const std::string& site) const {
     wireguard::PeerChange change;
     change.public_key = key;
     change.allowed_ips.emplace(prefixes.begin(), prefixes.end());
-    add(to, ChangePeer{ChangePeer::Kind::Change, name_, std::move(change), site});
+    return ChangePeer{ChangePeer::Kind::Change, name_, std::move(change), site};
   }
 
   void change_peer(const wireguard::Peer& peer) {
@@ -110,7 +110,7 @@ class TunnelDiff {
       const auto owner = owner_of_.find(prefix);
       return owner != owner_of_.end() && owner->second != peer.public_key;
     });
-    if (now.size() != before) set_allowed_ips(leaving, peer.public_key, now, site);
+    if (now.size() != before) add(leaving, set_allowed_ips(peer.public_key, now, site));
 
     Prefixes grown = now;
     grown.insert(target.begin(), target.end());
@@ -119,9 +119,10 @@ class TunnelDiff {
       wireguard::PeerChange change;
       change.public_key = peer.public_key;
       change.remove = true;
-      add(shrinking, ChangePeer{ChangePeer::Kind::Remove, name_, std::move(change), {}});
+      shrinking.push_back({Group::TunnelRemoval,
+                           ChangePeer{ChangePeer::Kind::Remove, name_, std::move(change), {}}});
     } else if (grown != target) {
-      set_allowed_ips(shrinking, peer.public_key, target, site);
+      shrinking.push_back({Group::TunnelRemoval, set_allowed_ips(peer.public_key, target, site)});
     }
   }
 
@@ -151,7 +152,7 @@ class TunnelDiff {
     }
   }
 
-  const DesiredInterface& desired_;
+  DesiredInterface desired_;
   const std::string& name_;
   wireguard::Link link_;
   wireguard::Device device_;
@@ -164,9 +165,21 @@ void append(std::vector<Step>& to, std::vector<Step>&& steps) {
   std::ranges::move(steps, std::back_inserter(to));
 }
 
-/// Deleting what is not ours would be worse than leaving something behind.
+/// Taking over or deleting what is not ours would be worse than leaving something undone.
 bool is_ours(const ObservedInterface& interface, const PublicKey& node_key) {
-  return !interface.device.public_key || *interface.device.public_key == node_key;
+  return interface.device.public_key == node_key;
+}
+
+/// Made a moment ago, by us or by the unit that runs wireguard-go: nothing in it can be lost.
+bool is_blank(const ObservedInterface& interface) {
+  return !interface.device.public_key && interface.device.peers.empty();
+}
+
+DesiredInterface without_ipv6(DesiredInterface desired) {
+  std::erase_if(desired.addresses, [](const auto& entry) { return !entry.address.is_v4(); });
+  std::erase_if(desired.kernel_routes,
+                [](const IpPrefix& prefix) { return !prefix.address().is_v4(); });
+  return desired;
 }
 
 }  // namespace
@@ -176,13 +189,16 @@ Plan diff(const Desired& desired, const Observed& observed) {
   std::vector<Step> later;
   const ObservedInterface* interface = observed.interface ? &*observed.interface : nullptr;
   if (desired.interface) {
-    TunnelDiff tunnel(*desired.interface, interface);
+    const bool is_usable =
+        interface != nullptr && (is_ours(*interface, desired.node_key) || is_blank(*interface));
+    TunnelDiff tunnel(observed.has_ipv6 ? *desired.interface : without_ipv6(*desired.interface),
+                      is_usable ? interface : nullptr);
     tunnel.run();
     append(plan.steps, std::move(tunnel.leaving));
     append(plan.steps, std::move(tunnel.growing));
     later = std::move(tunnel.shrinking);
   } else if (interface != nullptr && is_ours(*interface, desired.node_key)) {
-    later.push_back({Group::Tunnel, DeleteInterface{interface->link.name}});
+    later.push_back({Group::TunnelRemoval, DeleteInterface{interface->link.name}});
   }
   const bool is_live =
       observed.relay && observed.relay->table_digest == control::digest(desired.table);

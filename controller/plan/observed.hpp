@@ -27,6 +27,8 @@ struct Observed {
   std::optional<ObservedInterface> interface;  ///< nullopt: there is none
   std::string interface_problem;  ///< why it could not be read (no privilege, foreign link); empty:
                                   ///< it could
+  bool has_ipv6 =
+      true;  ///< false: switched off here, so that the interface can have no such address
   std::optional<ObservedRelay> relay;  ///< nullopt: the relay does not answer
   std::string relay_problem;
 

@@ -82,10 +82,9 @@ using Action =
     std::variant<CreateInterface, DeleteInterface, ConfigureInterface, AddAddress, RemoveAddress,
                  SetUp, ChangePeer, AddKernelRoute, RemoveKernelRoute, SetRouteTable>;
 
-/// Which step needs which: a step whose group failed stops those of the groups that depend on it.
-/// WireGuard steps never stop SetRouteTable (direct hosts go on working); what a group depends on
-/// is in the order of the plan.
-enum class Group { Tunnel, RouteTable };
+/// In the order of a plan. Tunnel steps never stop SetRouteTable (direct hosts go on working), but
+/// nothing is removed from the tunnel before the relay runs the table without it.
+enum class Group { Tunnel, RouteTable, TunnelRemoval };
 
 struct Step {
   Group group = Group::Tunnel;
@@ -103,9 +102,10 @@ struct Plan {
 
 /// Tunnel before route table when adding, route table before tunnel when removing: no moment at
 /// which a route leads into a tunnel that is not there. A prefix that moves between peers leaves
-/// the old one first. An interface that is no longer wanted is deleted only if it has our key or
-/// none. What could not be observed is planned as if it were not there, so that applying says why.
-/// The endpoints of peers are never set: they roam. Same state twice: an empty plan.
+/// the old one first. Only an interface with our key is deleted. One of somebody else's (another
+/// key, or peers without any) is planned as if it were not there, and so is what could not be
+/// observed: applying then says why. The endpoints of peers are never set: they roam. Same state
+/// twice: an empty plan.
 Plan diff(const Desired& desired, const Observed& observed);
 
 /// '+', '~' or '-'.

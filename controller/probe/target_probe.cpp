@@ -165,6 +165,8 @@ std::string_view to_string(ProbeResult result) {
       return "closed";
     case ProbeResult::Other:
       return "other";
+    case ProbeResult::NotProbed:
+      return "not_probed";
   }
   return "other";
 }

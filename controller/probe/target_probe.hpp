@@ -20,6 +20,7 @@ enum class ProbeResult {
   Timeout,      ///< no connection, or no answer on it, in time
   Closed,       ///< takes connections and closes them
   Other,        ///< answers, but neither TLS nor HTTP
+  NotProbed,    ///< nobody asked it: too many others were to be asked first
 };
 
 /// "tls", "plain_http", …: the words of the API.

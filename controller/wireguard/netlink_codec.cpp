@@ -55,6 +55,7 @@ class SetWriter {
  private:
   MessageWriter start_message() const {
     auto writer = start(family_, NLM_F_REQUEST | NLM_F_ACK, WG_CMD_SET_DEVICE, WG_GENL_VERSION);
+    writer.reserve(kMaxSetMessage);
     writer.text(WGDEVICE_A_IFNAME, interface_);
     return writer;
   }

@@ -29,6 +29,10 @@ class MessageWriter {
   /// Starts with the message header and `family_header` (genlmsghdr, ifinfomsg, …).
   MessageWriter(std::uint16_t type, std::uint16_t flags, Bytes family_header);
 
+  /// Makes room for a message of `size` bytes: one that holds a secret must not grow after it, or a
+  /// copy stays behind where it was.
+  void reserve(std::size_t size) { bytes_.reserve(size); }
+
   void attribute(std::uint16_t type, Bytes payload);
   void u8(std::uint16_t type, std::uint8_t value);
   void u16(std::uint16_t type, std::uint16_t value);

@@ -22,7 +22,11 @@ demo=/run/demo # everything of this demo: keys, configurations, logs
 . "$here/proof.sh"
 
 # The machine's own files stay out of reach: /run, /var/lib and /usr/local/bin are empty here, /etc is a copy.
+# The programs come first: the clone may lie below one of the others.
 private_files() {
+  mount -n -t tmpfs -o mode=755 tmpfs /usr/local/bin
+  install "$build_dir"/relay/adit-relay "$build_dir"/controller/adit-controller \
+    "$build_dir"/controller/adit "$here/find_key.py" /usr/local/bin/
   mount -n -t tmpfs -o mode=755 tmpfs /run
   mount -t tmpfs -o mode=755 tmpfs /var/lib
   mkdir -p /run/netns /run/lock "$demo/log"
@@ -30,9 +34,6 @@ private_files() {
   mount --bind "$demo/etc" /etc
   touch /etc/hosts
   rm -rf /etc/adit /etc/netns
-  mount -t tmpfs -o mode=755 tmpfs /usr/local/bin
-  install "$build_dir"/relay/adit-relay "$build_dir"/controller/adit-controller \
-    "$build_dir"/controller/adit /usr/local/bin/
 }
 
 # What packages of adit make at installation: users, group and folders (see DESIGN: "Installed").

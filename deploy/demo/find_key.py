@@ -16,7 +16,8 @@ import stat
 import sys
 
 CHUNK = 4 << 20
-HUGE = 64 << 30  # only a sanitizer's shadow is that big, and it holds no copies of data
+PAGE = os.sysconf("SC_PAGESIZE")
+HUGE = 64 << 30  # a sanitizer's shadow is that big, and holds no copies of data
 DER_SEQUENCE, DER_INTEGER, DER_OCTETS = 0x30, 0x02, 0x04
 
 
@@ -77,9 +78,10 @@ def forms_of_key(path):
 class Search:
     def __init__(self, forms):
         self.forms = forms
-        self.overlap = max(map(len, forms)) - 1
+        self.overlap = max(map(len, forms)) - 1  # > 0: keys and words are longer than a byte
         self.found = set()
         self.bytes = 0
+        self.unreadable_pages = 0
 
     def look_at(self, where, data):
         for form, what in self.forms.items():
@@ -87,14 +89,16 @@ class Search:
                 self.found.add(f"{what}, in {where}")
 
     def read(self, where, fd, start, end):
-        """[start, end) of `fd`, in chunks that overlap; unreadable pages end the range."""
+        """[start, end) of `fd`, in chunks that overlap; a page that cannot be read is left out, and counted."""
         tail = b""
         while start < end:
             try:
                 data = os.pread(fd, min(CHUNK, end - start), start)
             except OSError:
-                return
-            if not data:
+                self.unreadable_pages += 1
+                start, tail = (start // PAGE + 1) * PAGE, b""
+                continue
+            if not data:  # the file became shorter
                 return
             self.bytes += len(data)
             self.look_at(where, tail + data)
@@ -120,18 +124,25 @@ class Search:
 
     def process(self, pid):
         name = open(f"/proc/{pid}/comm").read().strip()
-        before, maps = self.bytes, 0
-        with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        before, unreadable, maps, huge = self.bytes, self.unreadable_pages, 0, 0
+        with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:  # reads PROT_NONE maps too
             for start, end, title in resident_maps(pid):
+                if end - start > HUGE:
+                    if not has_sanitizer(pid):
+                        fail(f"process {pid} ({name}): a memory map of {end - start} bytes is too big to search")
+                    huge += 1
+                    continue
                 self.read(f"memory of {name} ({pid}) {title}", memory.fileno(), start, end)
                 maps += 1
-        in_memory = self.bytes - before
+        in_memory, unreadable = self.bytes - before, self.unreadable_pages - unreadable
         if in_memory == 0:
             fail(f"process {pid} ({name}): not a byte of its memory could be read")
         files = self.open_files(pid, name)
         for part in ("cmdline", "environ"):
             self.look_at(f"{part} of {name} ({pid})", open(f"/proc/{pid}/{part}", "rb").read())
-        print(f"    process {pid} ({name}): {maps} memory maps, {in_memory / 1e6:.0f} MB, {files} open files")
+        left_out = f", left out: {unreadable} unreadable pages" if unreadable else ""
+        left_out += f", left out: {huge} maps of a sanitizer" if huge else ""
+        print(f"    process {pid} ({name}): {maps} memory maps, {in_memory / 1e6:.0f} MB, {files} open files{left_out}")
 
     def open_files(self, pid, name):
         count = 0
@@ -144,7 +155,7 @@ class Search:
 
 
 def resident_maps(pid):
-    """(start, end, title) of each memory map that holds anything: Rss or Swap in smaps(5) is not 0."""
+    """(start, end, title) of each memory map that holds anything: smaps(5) counts pages in memory or swap."""
     current, pages = None, 0
     with open(f"/proc/{pid}/smaps") as lines:
         for line in lines:
@@ -153,12 +164,17 @@ def resident_maps(pid):
                 if current and pages:
                     yield current
                 start, end = int(head[1], 16), int(head[2], 16)
-                is_kernels = head[3] in ("[vvar]", "[vsyscall]", "[vvar_vclock]") or end - start > HUGE
+                is_kernels = head[3] in ("[vvar]", "[vsyscall]", "[vvar_vclock]")
                 current, pages = None if is_kernels else (start, end, head[3] or "[anonymous]"), 0
-            elif line.startswith(("Rss:", "Swap:")):
+            elif line.startswith(("Rss:", "Swap:", "Shared_Hugetlb:", "Private_Hugetlb:")):
                 pages += int(line.split()[1])
     if current and pages:
         yield current
+
+
+def has_sanitizer(pid):
+    with open(f"/proc/{pid}/maps") as lines:
+        return any(re.search(r"/lib[a-z]+san\.so", line) for line in lines)
 
 
 def processes_of(user):

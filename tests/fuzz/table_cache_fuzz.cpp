@@ -12,8 +12,8 @@ namespace {
 
 void check(const adit::control::Table& table) {
   using namespace adit::relay;
-  const auto again = decode_table_cache(encode_table_cache(table));
-  if (!again || again->table != table) std::abort();
+  const auto again = decode_table_cache(encode_table_cache(table, 1));
+  if (!again || again->table != table || again->digest != 1) std::abort();
   LeavingStates leaving;
   const bool is_good = find_problems(table).empty();
   if (RouteTable::build(table, nullptr, leaving).has_value() != is_good) std::abort();

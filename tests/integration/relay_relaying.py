@@ -1,132 +1,61 @@
-"""Bytes and endings of relayed connections: half-close, reset, silence, slow readers, large
-transfers both ways with checksums."""
+"""Bytes of relayed connections: urgent data, slow readers, large transfers both ways with checksums.
+How connections end stands in relay_endings.py."""
 
 import contextlib
 import hashlib
 import random
 import socket
 import threading
-import time
 
 import cases
 import relay_process
-from traffic import (Listening, Serving, client_hello, connect, echo_after_hello, read_all,
-                     read_exactly, reset)
-
-HELLO = client_hello()
+from relayed import HELLO, relayed, send_until_they_wait
+from traffic import Serving, connect, echo_after_hello, read_all, read_exactly
 
 
-@contextlib.contextmanager
-def relayed(**table):
-    """(relay, client, target connection) with the hello already delivered."""
-    with relay_process.RelayProcess() as relay, Listening() as target:
-        relay.set({"revision": 1, "routes": [
-            {"pattern": "a.example.com", "target": target.address}], **table})
-        with connect(relay.port()) as client:
-            client.sendall(HELLO)
-            with target.accept() as connection:
-                assert read_exactly(connection, len(HELLO)) == HELLO
-                yield relay, client, connection
+def assert_does_not_spin(relay):
+    pid = relay.data_pid()
+    before = relay_process.cpu_seconds(pid)
+    threading.Event().wait(1.0)
+    spent = relay_process.cpu_seconds(pid) - before
+    assert spent < 0.2, f"{spent} s of CPU in 1 s of silence"
 
 
-def test_the_clients_fin_leaves_the_other_direction_open():
-    late = random.Random(1).randbytes(300_000)
+def test_urgent_data_neither_spins_nor_takes_other_bytes_with_it():
+    block = random.Random(4).randbytes(64 << 10)
+    for is_stream in (True, False):
+        for before_silence in (b"and behind", b""):
+            with relayed() as (relay, client, target):
+                for _ in range(8 if is_stream else 0):  # spliced from the third on
+                    client.sendall(block)
+                    assert read_exactly(target, len(block)) == block
+                client.sendall(b"before")
+                client.send(b"!", socket.MSG_OOB)
+                client.sendall(before_silence)
+                wanted = b"before" + before_silence
+                assert read_exactly(target, len(wanted)) == wanted
+                assert_does_not_spin(relay)
+                client.send(b"!", socket.MSG_OOB)
+                client.sendall(b"the end")
+                client.shutdown(socket.SHUT_WR)
+                assert read_all(target) == b"the end"
+                target.shutdown(socket.SHUT_WR)
+                assert read_all(client) == b""
+                relay.wait_closed("finished")
+
+
+def test_urgent_data_that_waits_with_a_fin_does_not_spin():
     with relayed() as (relay, client, target):
-        client.sendall(b"request")
+        sent = send_until_they_wait(relay, client)
+        client.send(b"!", socket.MSG_OOB)
+        client.sendall(b"behind")
         client.shutdown(socket.SHUT_WR)
-        assert read_all(target) == b"request"
-        target.sendall(late)
+        threading.Event().wait(0.2)
+        assert_does_not_spin(relay)
+        assert len(read_all(target)) == sent + len(b"behind")
         target.shutdown(socket.SHUT_WR)
-        assert read_all(client) == late
-        relay.wait_closed("finished")
-
-
-def test_the_targets_fin_leaves_the_other_direction_open():
-    late = random.Random(2).randbytes(300_000)
-    with relayed() as (relay, client, target):
-        target.sendall(b"greeting")
-        target.shutdown(socket.SHUT_WR)
-        assert read_all(client) == b"greeting"
-        client.sendall(late)
-        client.shutdown(socket.SHUT_WR)
-        assert read_all(target) == late
-        relay.wait_closed("finished")
-
-
-def expect_reset(connection):
-    try:
-        while connection.recv(1 << 16):
-            pass
-    except ConnectionResetError:
-        return
-    raise AssertionError("a FIN where a reset was due")
-
-
-def test_a_reset_of_the_client_is_passed_on():
-    with relayed() as (relay, client, target):
-        reset(client)
-        expect_reset(target)
-        relay.wait_closed("client_reset")
-
-
-def test_a_reset_of_the_target_is_passed_on():
-    with relayed() as (relay, client, target):
-        reset(target)
-        expect_reset(client)
-        relay.wait_closed("target_reset")
-
-
-def test_bytes_before_a_reset_are_passed_on():
-    data = bytes(20_000)
-    with relayed() as (relay, client, target):
-        target.sendall(data)
-        assert read_exactly(client, len(data)) == data
-        client.sendall(b"unread")
-        target.sendall(b"last words")
-        reset(target)
-        got = bytearray()
-        with contextlib.suppress(ConnectionResetError):
-            while chunk := client.recv(1000):
-                got += chunk
-        assert bytes(got) in (b"", b"last words"), got
-        relay.wait_closed("target_reset")
-
-
-def test_a_reset_is_passed_on_while_its_bytes_wait_for_a_slow_reader():
-    with relayed() as (relay, client, target):
-        target.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                target.send(bytes(1 << 16))
-        before = relay.stats()["bytes_to_client"]
-        assert before > 0
-        reset(target)
-        relay.wait_closed("target_reset")
-        expect_reset(client)
-
-
-def test_idle_connections_end():
-    with relayed(timeouts={"idle": 400}) as (relay, client, target):
-        start = time.monotonic()
-        for _ in range(4):  # both directions keep it alive
-            client.sendall(b"a")
-            assert read_exactly(target, 1) == b"a"
-            threading.Event().wait(0.15)
-            target.sendall(b"b")
-            assert read_exactly(client, 1) == b"b"
-            threading.Event().wait(0.15)
-        assert relay.stats()["active"] == 1
-        assert read_all(client) == b"" and read_all(target) == b""
-        assert 1.2 < time.monotonic() - start < 10
-        relay.wait_closed("idle_timeout")
-
-
-def test_half_closed_connections_end_sooner():
-    with relayed(timeouts={"half_closed": 300}) as (relay, client, target):
-        client.shutdown(socket.SHUT_WR)
-        assert read_all(target) == b""
         assert read_all(client) == b""
-        relay.wait_closed("half_closed_timeout")
+        relay.wait_closed("finished")
 
 
 def test_a_slow_reader_gets_every_byte():

@@ -1,14 +1,21 @@
 """SIGHUP: the program is executed anew in the same process, a successor serves, what was established
 goes on in the old data process. When the successor does not come up, all stays as it was."""
 
+import contextlib
 import os
+import select
 import shutil
 import signal
+import struct
+import subprocess
+import tempfile
 import threading
+import time
 
 import cases
+import relay_control
 import relay_process
-from traffic import Serving, client_hello, connect, echo_after_hello, read_exactly
+from traffic import Serving, client_hello, connect, echo_after_hello, read_all, read_exactly
 
 HELLO = client_hello()
 
@@ -65,7 +72,6 @@ def test_established_connections_go_on_and_new_ones_are_served():
 
 
 def ended(pidfd):
-    import select
     poller = select.poll()
     poller.register(pidfd, select.POLLIN)
     result = bool(poller.poll(10_000 * relay_process.SLOWNESS))
@@ -115,39 +121,200 @@ def test_the_successor_outlives_a_crash_and_the_next_one_finds_the_listeners():
         assert relay.terminate() == 0
 
 
-def test_a_program_that_cannot_start_leaves_everything_as_it_was():
-    with relay_process.RelayProcess() as outer:
-        folder = outer.folder
+@contextlib.contextmanager
+def replaceable_program():
+    """`with replaceable_program() as (file, replace)`: relays run from `file`; replace(content) or
+    replace() puts another program, or the right one, in its place."""
+    original = relay_process.BINARY
+    with tempfile.TemporaryDirectory() as folder:
         program = os.path.join(folder, "adit-relay")
-        shutil.copy(relay_process.BINARY, program)
-        original, relay_process.BINARY = relay_process.BINARY, program
-        try:
-            with relay_process.RelayProcess() as relay, \
-                    Serving(echo_after_hello(HELLO)) as target:
-                relay.set(one_route(target))
-                port = relay.port()
-                client = established(port)
-                pid = relay.data_pid()
-                for content, mode in ((None, 0), (b"#!/bin/false\n", 0o755), (b"\x7fELF", 0o755)):
-                    os.unlink(program) if os.path.exists(program) else None
-                    if content is not None:
-                        with open(program, "wb") as file:
-                            file.write(content)
-                        os.chmod(program, mode)
-                    relay.process.send_signal(signal.SIGHUP)
-                    relay.wait_for("reload: ")
-                    assert_alive(client)
-                    established(port).close()
-                    assert relay.data_pid() == pid
+
+        def replace(content=None):
+            if content is None:
                 shutil.copy(original, program + ".new")
-                os.replace(program + ".new", program)
-                _, after = reload(relay)
-                assert after != pid
-                assert_alive(client)
-                established(port).close()
-                client.close()
+            else:
+                with open(program + ".new", "wb") as file:
+                    file.write(content)
+                os.chmod(program + ".new", 0o755)
+            os.replace(program + ".new", program)
+
+        replace()
+        relay_process.BINARY = program
+        try:
+            yield program, replace
         finally:
             relay_process.BINARY = original
+
+
+# Its --version works; the first refuses how it is called, the second what is handed over.
+REFUSING = (b'#!/bin/sh\nfor a; do [ "$a" = --version ] && exit 0; done\n'
+            b'echo "--workers: no such option" >&2\nexit 2\n',
+            b'#!/bin/sh\nfor a; do [ "$a" = --version ] && exit 0; done\n'
+            b'[ -n "$ADIT_RELAY_STATE" ] && exit 1\nexit 0\n')
+
+
+def test_a_program_that_cannot_start_leaves_everything_as_it_was():
+    with replaceable_program() as (program, replace), relay_process.RelayProcess() as relay, \
+            Serving(echo_after_hello(HELLO)) as target:
+        relay.set(one_route(target))
+        port = relay.port()
+        client = established(port)
+        pid = relay.data_pid()
+        for content in (None, b"#!/bin/false\n", b"\x7fELF", *REFUSING):
+            os.unlink(program) if content is None else replace(content)
+            relay.process.send_signal(signal.SIGHUP)
+            relay.wait_for("refuses to take over")
+            assert_alive(client)
+            established(port).close()
+            assert relay.data_pid() == pid
+        replace()
+        _, after = reload(relay)
+        assert after != pid
+        assert_alive(client)
+        established(port).close()
+        client.close()
+
+
+def test_check_says_whether_the_program_would_take_over():
+    def check(handed_over=None, *options):
+        environment, fds = {**os.environ}, ()
+        if handed_over is not None:
+            memory = os.memfd_create("state", 0)
+            os.write(memory, handed_over)
+            environment["ADIT_RELAY_STATE"], fds = str(memory), (memory,)
+        result = subprocess.run([relay_process.BINARY, *options, "--check"], env=environment,
+                                pass_fds=fds, capture_output=True, text=True, timeout=20)
+        for fd in fds:
+            os.close(fd)
+        return result
+
+    good = b"adit-relay-state 1\nlock 3\ncontrol 4\nprocess 99 5\nlistener 127.0.0.1 0 4433 6 7\n"
+    assert check().returncode == 0
+    assert check(good).returncode == 0
+    assert check(good, "--workers", "0").returncode == 2
+    for bad in (b"", b"adit-relay-state 2\n", good + b"something new 8\n", good + b"listener x 0 1\n"):
+        result = check(bad)
+        assert result.returncode == 1 and result.stderr, (bad, result)
+
+
+def test_a_set_during_a_reload_is_refused_or_kept():
+    with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as target:
+        routes = [{"pattern": f"n{i}.example.com", "target": target.address} for i in range(20_000)]
+        encoded = relay_control.encode_table({"revision": 0, "routes": routes})
+
+        def at(revision):  # the first field: a tag, a length and the number
+            return encoded[:6] + struct.pack(">Q", revision) + encoded[14:]
+
+        revision = 1
+        with relay.control() as control:
+            control.set(at(revision))
+        for _ in range(5):
+            with relay.control() as control:
+                relay.process.send_signal(signal.SIGHUP)
+                with contextlib.suppress(EOFError, ConnectionError):
+                    while True:  # until the old data process has no controller any more
+                        with contextlib.suppress(relay_control.Refused):
+                            assert control.set(at(revision + 1))["warning"] == ""
+                            revision += 1
+            assert relay.stats()["revision"] == revision, "was answered, and lost"
+            os.kill(relay.data_pid(), signal.SIGKILL)
+            relay.wait_for("data process ended")
+            relay.wait_for("adit-relay: ready")
+            assert relay.stats()["revision"] == revision, "was answered, and is not on the disk"
+
+
+def refusal(ask, table):
+    """What it says when it does not even look at the table; asked for some seconds until it does so."""
+    end = time.monotonic() + 5 * relay_process.SLOWNESS
+    while time.monotonic() < end:
+        try:
+            ask(table)
+        except relay_control.Refused as refused:
+            return str(refused)
+    return "never refused"
+
+
+def test_while_a_successor_starts_nothing_changes_and_if_it_hangs_the_old_one_goes_on():
+    with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as target:
+        relay.set(one_route(target))
+        port, pid = relay.port(), relay.data_pid()
+        cache = os.path.join(relay.state_dir, "table.cache")
+        os.unlink(cache)
+        os.mkfifo(cache)  # whoever reads it waits
+        with relay.control() as control:
+            relay.process.send_signal(signal.SIGHUP)
+            for ask in (control.check, control.set):
+                assert "reloading; try again" in refusal(ask, one_route(target))
+            established(port).close()
+            assert control.stats()["data_pid"] == pid
+            relay.wait_for("not ready in time", timeout=30)
+            relay.wait_for("the old data process goes on")
+            assert control.set({**one_route(target), "revision": 5})["revision"] == 5
+        reload(relay)
+        assert relay.stats()["revision"] == 5
+        established(port).close()
+
+
+def test_a_successor_without_the_served_table_does_not_take_over():
+    with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as target:
+        relay.set(one_route(target))
+        port, pid = relay.port(), relay.data_pid()
+        client = established(port)
+        cache = os.path.join(relay.state_dir, "table.cache")
+        with open(cache, "rb") as file:
+            older = file.read()
+        relay.set({**one_route(target), "revision": 5})
+        for content, has in ((b"", "no route table"), (older, "the route table of revision 4")):
+            with open(cache, "wb") as file:
+                file.write(content)
+            relay.process.send_signal(signal.SIGHUP)
+            relay.wait_for(f"the new data process has {has}, not the route table of revision 5")
+            relay.wait_for("the old data process goes on")
+            assert relay.data_pid() == pid and relay.stats()["revision"] == 5
+            assert_alive(client)
+            established(port).close()
+        relay.set({**one_route(target), "revision": 6})
+        assert reload(relay)[1] != pid
+        established(port).close()
+        assert_alive(client)
+        client.close()
+
+
+def test_what_is_removed_after_a_reload_ends_in_the_old_process_too():
+    hello_b = client_hello("b.example.com")
+    with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as first, \
+            Serving(echo_after_hello(hello_b)) as second:
+        routes = [{"pattern": "a.example.com", "target": first.address, "drain_ms": 300},
+                  {"pattern": "b.example.com", "target": second.address}]
+        relay.set({"revision": 1, "routes": routes})
+        port = relay.port()
+        old = established(port)
+        reload(relay)
+        older = established(port)
+        reload(relay)
+        staying = connect(port)
+        staying.sendall(hello_b + b"ping")
+        assert read_exactly(staying, 4) == b"ping"
+        new = established(port)
+        relay.set({"revision": 2, "routes": routes[1:]})
+        for client in (old, older, new):
+            assert read_all(client) == b""
+            client.close()
+        assert_alive(staying)
+        staying.close()
+
+
+def test_a_data_process_that_does_not_answer_is_not_reloaded():
+    with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as target:
+        relay.set(one_route(target))
+        pid = relay.data_pid()
+        os.kill(pid, signal.SIGSTOP)
+        relay.process.send_signal(signal.SIGHUP)
+        relay.wait_for("the data process does not answer", timeout=30)
+        os.kill(pid, signal.SIGCONT)
+        assert relay.set({**one_route(target), "revision": 5})["data_pid"] == pid
+        reload(relay)
+        established(relay.port()).close()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import relay_process
 from traffic import Serving, client_hello, connect, echo_after_hello, read_exactly
 
 HELLO = client_hello()
+BIND_SERVICE = 1 << 10
 
 
 def status_of(pid):
@@ -27,10 +28,14 @@ def test_no_capability_no_new_privileges_and_a_seccomp_filter():
             status = status_of(f"{stats['data_pid']}/task/{thread}")
             for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
                 assert int(status[name], 16) == 0, (name, status[name])
+            if os.geteuid() == 0:
+                # The supervisor keeps no CAP_SETPCAP, so what it may do stays in the bounding set
+                # of its child: beyond reach, as there are no new privileges.
+                assert int(status["CapBnd"], 16) & ~BIND_SERVICE == 0, status["CapBnd"]
             assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2", status
         supervisor = status_of(stats["supervisor_pid"])
-        bind_service = 1 << 10
-        assert int(supervisor["CapEff"], 16) & ~bind_service == 0, supervisor["CapEff"]
+        for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            assert int(supervisor[name], 16) & ~BIND_SERVICE == 0, (name, supervisor[name])
 
 
 def test_everything_works_inside_the_sandbox():
@@ -49,7 +54,7 @@ def test_everything_works_inside_the_sandbox():
         relay.wait_for("cached route table live")
 
 
-def test_a_foreign_file_cannot_be_opened():
+def test_the_sandbox_leaves_what_serving_needs_and_nothing_else():
     """Asked by a probe that enters the same sandbox: from outside nothing can be run in the data
     process any more."""
     probe = os.path.join(relay_process.BUILD, "tests", "integration", "relay_sandbox_probe")
@@ -64,11 +69,10 @@ def test_a_foreign_file_cannot_be_opened():
                                 check=False, timeout=20)
         answers = dict(line.split("=") for line in result.stdout.split())
         refused = {"EACCES", "EPERM"}
-        assert answers.pop("read_own") == "ok" and answers.pop("write_own") == "ok", result
-        assert answers.pop("tcp_socket") == "ok", result
-        assert len(answers) >= 8, answers
+        wanted = {what for what in answers if what.startswith("ok_")}
+        assert len(wanted) >= 7 and len(answers) - len(wanted) >= 17, answers
         for what, answer in answers.items():
-            assert answer in refused, (what, answer)
+            assert answer == "ok" if what in wanted else answer in refused, (what, answer)
         result = subprocess.run([probe, state, foreign.name, "exec"], check=False, timeout=20)
         assert result.returncode == -signal.SIGSYS, result
 

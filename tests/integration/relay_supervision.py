@@ -1,6 +1,7 @@
 """The two processes: a killed data process comes back and the listeners outlive it, SIGTERM ends
-everything, removed routes end only their own connections."""
+everything, removed routes end only their own connections, listeners change live."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -131,6 +132,54 @@ def test_sigterm_ends_both_at_once_with_live_connections():
         assert sum("reason=shutdown" in line for line in relay.lines) == 50
 
 
+def test_a_sighup_after_sigterm_changes_nothing():
+    with relay_process.RelayProcess() as relay:
+        data = relay.data_pid()
+        stop(data)  # it ends only when it is killed, a while after the SIGTERM
+        relay.process.send_signal(signal.SIGTERM)
+        end = time.monotonic() + 5 * relay_process.SLOWNESS
+        while relay.process.poll() is None:
+            assert time.monotonic() < end, "it began anew"
+            relay.process.send_signal(signal.SIGHUP)
+            time.sleep(0.02)
+        assert relay.process.returncode == 0
+        assert not any("reload" in line for line in relay.lines), relay.lines
+
+
+def test_a_data_process_that_hangs_at_its_start_is_replaced():
+    with relay_process.RelayProcess() as relay:
+        relay.terminate()
+        cache = os.path.join(relay.state_dir, "table.cache")
+        os.mkfifo(cache)  # whoever reads it waits
+        with relay_process.RelayProcess(folder=relay.folder, wait=False) as again:
+            again.wait_for("not ready in time", timeout=30)
+            os.unlink(cache)
+            again.wait_for("adit-relay: ready")
+            assert again.stats()["revision"] == 0
+
+
+def copy_of_link(pid):
+    """The data process's end of the link to its supervisor."""
+    pidfd_getfd = 438
+    handle = os.pidfd_open(pid)
+    fd = ctypes.CDLL(None, use_errno=True).syscall(pidfd_getfd, handle, 3, 0)
+    os.close(handle)
+    if fd < 0:
+        raise cases.Skip(f"cannot copy a descriptor: {os.strerror(ctypes.get_errno())}")
+    return socket.socket(fileno=fd)
+
+
+def test_a_data_process_that_has_left_and_does_not_end_is_replaced():
+    with relay_process.RelayProcess(sandbox=False) as relay:
+        pid = relay.data_pid()
+        with copy_of_link(pid) as link:
+            stop(pid)  # deaf to SIGTERM
+            link.shutdown(socket.SHUT_RDWR)
+        relay.wait_for(f"not gone in time, killing it pid={pid}", timeout=30)
+        relay.wait_for("adit-relay: ready")
+        assert relay.data_pid() != pid
+
+
 def test_readiness_and_watchdog_are_told_to_systemd():
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         path = f"\0adit-test-{os.getpid()}-{time.monotonic_ns()}"
@@ -211,6 +260,80 @@ def test_clients_queued_on_a_removed_port_are_still_served():
                 client.sendall(HELLO + b"ping")
                 assert read_exactly(client, 4) == b"ping"
                 client.close()
+
+
+def test_clients_of_a_removed_port_are_served_although_another_table_follows():
+    with relay_process.RelayProcess(workers=1) as relay, Serving(echo_after_hello(HELLO)) as target:
+        route = {"name": "host/a", "pattern": "a.example.com", "target": target.address}
+        relay.set({"revision": 1, "routes": [route]})
+        client = connect(relay.port())
+        relay.wait_until("it has come", lambda s: s["active"] == 1)
+        relay.set({"revision": 2, "routes": []})
+        relay.set({"revision": 3, "routes": []})
+        client.sendall(HELLO + b"ping")
+        assert read_exactly(client, 4) == b"ping"
+        client.close()
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def test_the_listen_address_may_become_narrower_and_wider_on_the_same_port():
+    with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as target:
+        port = free_port()
+        routes = [{"pattern": "a.example.com", "port": port, "target": target.address}]
+        for revision, addresses in enumerate((["::"], ["127.0.0.1"], ["::"], ["0.0.0.0"], ["::"],
+                                              ["::1", "127.0.0.1"], ["127.0.0.1"], ["0.0.0.0"])):
+            table = {"revision": revision + 1, "addresses": addresses, "routes": routes}
+            with relay.control() as control:
+                assert control.check(table) == []
+            stats = relay.set(table)
+            assert [each["address"] for each in stats["listeners"]] == sorted(addresses)
+            for _ in range(4):
+                established(port).close()
+        with socket.create_server(("127.0.0.1", 0)) as other, relay.control() as control:
+            routes[0]["port"] = other.getsockname()[1]
+            assert len(control.check({"revision": 9, "addresses": ["::"], "routes": routes})) == 1
+
+
+def test_a_port_that_cannot_be_listened_on_is_a_warning_and_tried_again():
+    port = free_port()
+    with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as target, \
+            socket.socket() as other, socket.socket() as another:
+        table = {"revision": 1, "routes": [
+            {"pattern": "a.example.com", "port": port, "target": target.address}]}
+        with relay.control() as control:
+            assert control.check(table) == []  # it is bound now, and nobody listens
+            # One that shares it, begins to listen and then does not share it any more; and a third,
+            # on another address, because of which the kernel looks closely.
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            other.bind(("127.0.0.1", port))
+            other.listen()
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
+            another.bind(("127.0.0.9", port))
+            reply = control.set(table)
+            assert reply["problems"] == [] and reply["revision"] == 1, reply
+            assert f"cannot listen on 127.0.0.1:{port}: listen" in reply["warning"], reply
+            (listener,) = control.stats()["listeners"]
+            assert listener["bound_port"] == 0 and "EADDRINUSE" in listener["problem"], listener
+        other.close()
+        stats = relay.wait_until("listened on at last",
+                                 lambda s: s["listeners"][0]["bound_port"] == port)
+        assert stats["listeners"][0]["problem"] == ""
+        established(port).close()
+
+
+def test_listeners_need_not_fit_into_the_soft_limit_of_descriptors():
+    with relay_process.RelayProcess(prefix=["prlimit", "--nofile=64:4096"]) as relay, \
+            Serving(echo_after_hello(HELLO)) as target:
+        ports = sorted({free_port() for _ in range(60)})
+        stats = relay.set({"revision": 1, "routes": [
+            {"name": f"host/{port}", "pattern": "a.example.com", "port": port,
+             "target": target.address} for port in ports]})
+        assert [each["bound_port"] for each in stats["listeners"]] == ports
+        established(ports[-1]).close()
 
 
 if __name__ == "__main__":

@@ -4,10 +4,12 @@ go, who may speak."""
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 
 import cases
 import relay_control
@@ -149,14 +151,19 @@ def test_a_cached_port_in_use_is_retried_and_reported():
             with relay_process.RelayProcess(folder=relay.folder) as again:
                 (listener,) = again.stats()["listeners"]
                 assert listener["bound_port"] == 0 and "EADDRINUSE" in listener["problem"], listener
+                said = f"cannot listen on 127.0.0.1:{port}"
+                assert sum(said in line for line in again.lines) == 1, again.lines
                 # Not a reason to refuse another table that needs the same port.
                 with again.control() as control:
-                    assert control.set(table(6, target.address, port))["problems"] == []
+                    reply = control.set(table(6, target.address, port))
+                    assert reply["problems"] == [] and said in reply["warning"], reply
                 other.close()
                 stats = again.wait_until("bound at last",
                                          lambda s: s["listeners"][0]["bound_port"] == port)
                 assert stats["listeners"][0]["problem"] == ""
                 assert_served(port)
+                again.wait_for(f"listening on 127.0.0.1:{port} at last")
+                assert sum(said in line for line in again.lines) == 1, "said once, as it is one"
 
 
 def test_a_cache_that_cannot_be_written_is_a_warning():
@@ -166,7 +173,42 @@ def test_a_cache_that_cannot_be_written_is_a_warning():
             reply = control.set(table(3, target.address))
             assert reply["problems"] == [] and reply["revision"] == 3, reply
             assert "cache not written" in reply["warning"], reply
+            assert control.stats()["cache_problem"] == reply["warning"]
         assert_served(relay.port())
+
+
+def test_a_cache_that_cannot_be_written_leaves_no_older_one():
+    with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as target:
+        port = free_port()
+        relay.set(table(3, target.address, port))
+        in_the_way = os.path.join(relay.state_dir, "table.cache.new")
+        os.mkdir(in_the_way)
+        with relay.control() as control:
+            assert "cache not written" in control.set(table(4, target.address, port))["warning"]
+            assert "cache not written" in control.stats()["cache_problem"]
+        assert os.listdir(relay.state_dir).count("table.cache") == 0
+        relay.terminate()
+        with relay_process.RelayProcess(folder=relay.folder) as again:
+            assert again.stats()["revision"] == 0 and not is_listening(port)
+            os.rmdir(in_the_way)
+            assert again.set(table(4, target.address, port))["cache_problem"] == ""
+
+
+def test_the_digest_that_comes_with_a_table_is_kept_and_told():
+    with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as target:
+        with relay.control() as control:
+            control.set(table(3, target.address))
+            own = control.stats()["table_digest"]
+            extra = relay_control.text(900, "from a newer controller")
+            encoded = relay_control.encode_table(table(4, target.address)) + extra
+            control.set(encoded, digest=0x0123456789ABCDEF)
+            assert control.stats()["table_digest"] == 0x0123456789ABCDEF
+            os.kill(relay.data_pid(), signal.SIGKILL)
+        relay.wait_for("adit-relay: ready")
+        assert relay.stats()["table_digest"] == 0x0123456789ABCDEF
+        with relay.control() as control:
+            control.set(table(5, target.address), digest=0)
+            assert control.stats()["table_digest"] == own, "none came: it is the relay's own"
 
 
 def test_ports_come_and_go_with_the_routes_that_use_them():
@@ -296,6 +338,25 @@ def test_wrong_usage_is_status_2():
         result = subprocess.run([relay_process.BINARY, *arguments], capture_output=True, text=True,
                                 check=False, timeout=20)
         assert result.returncode == 0 and "adit-relay" in result.stdout, result
+
+
+def test_paths_must_be_absolute_and_the_socket_needs_its_folder():
+    with tempfile.TemporaryDirectory() as folder:
+
+        def run(control, state):
+            return subprocess.run(
+                [os.path.abspath(relay_process.BINARY), "--control", control, "--state-dir", state],
+                cwd=folder, capture_output=True, text=True, check=False, timeout=20)
+
+        for control, state, wrong in (("relay.sock", folder + "/state", "--control relay.sock"),
+                                      (folder + "/relay.sock", "state", "--state-dir state"),
+                                      (folder + "/a/../relay.sock", folder + "/state", "..")):
+            result = run(control, state)
+            assert result.returncode == 2 and wrong in result.stderr, result
+        result = run(folder + "/none/relay.sock", folder + "/state")
+        assert result.returncode == 1, result
+        assert f"{folder}/none; make the folder, or use --control" in result.stderr, result
+        assert os.listdir(folder) == [], "made something before it knew"
 
 
 def test_a_second_relay_on_the_same_state_folder_is_refused():

@@ -92,6 +92,7 @@ Stats random_stats(Random& random) {
     stats.routes.push_back({random_text(random), random_u64(random), random_u64(random),
                             random_u64(random), random_u64(random)});
   }
+  stats.cache_problem = random_text(random);
   return stats;
 }
 
@@ -106,7 +107,7 @@ Message random_message(Random& random) {
     case 3:
       return CheckReply{{random_text(random), random_text(random)}};
     case 4:
-      return Set{random_table(random)};
+      return Set{random_table(random), random_u64(random)};
     case 5:
       return SetReply{{random_text(random)}, random_text(random), random_u64(random)};
     case 6:

@@ -35,8 +35,10 @@ in_fresh_debian() {
   base=$(debian_root "$1") || skip "debootstrap $1 does not work here"
   shift
   layer=$(mktemp -d "$cache/layer-XXXXXX")
+  # shellcheck disable=SC2064  # $layer is meant as it is now
+  trap "rm -rf '$layer'" EXIT
   # shellcheck disable=SC2016  # the inner shell expands
-  unshare --mount --pid --fork --kill-child bash -c '
+  setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child bash -c '
     set -e
     base=$1 layer=$2
     shift 2

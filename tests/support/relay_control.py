@@ -103,7 +103,7 @@ def decode_stats(body):
     names = {2: "supervisor_pid", 3: "data_pid", 4: "revision", 5: "table_digest", 6: "workers",
              7: "active", 8: "accepted", 9: "bytes_to_target", 10: "bytes_to_client",
              11: "spliced_bytes"}
-    out = {"closed": {}, "listeners": [], "routes": {}}
+    out = {"closed": {}, "listeners": [], "routes": {}, "cache_problem": ""}
     for tag, value in fields(body):
         if tag == 1:
             out["software"] = value.decode()
@@ -124,6 +124,8 @@ def decode_stats(body):
             out["routes"][inner[1].decode()] = {
                 "active": as_number(inner[2]), "connections": as_number(inner[3]),
                 "bytes_to_target": as_number(inner[4]), "bytes_to_client": as_number(inner[5])}
+        elif tag == 16:
+            out["cache_problem"] = value.decode()
     return out
 
 
@@ -200,9 +202,11 @@ class Control:
         answer = self.ask(CHECK, field(1, encode_table(table)), CHECK_REPLY)
         return [value.decode() for tag, value in fields(answer) if tag == 1]
 
-    def set(self, table):
-        """{"problems", "warning", "revision"}"""
-        return decode_set_reply(self.ask(SET, field(1, encode_table(table)), SET_REPLY))
+    def set(self, table, digest=None):
+        """{"problems", "warning", "revision"}; `table` may be encoded already."""
+        encoded = table if isinstance(table, bytes) else encode_table(table)
+        body = field(1, encoded) + (number(2, digest) if digest is not None else b"")
+        return decode_set_reply(self.ask(SET, body, SET_REPLY))
 
     def stats(self):
         return decode_stats(self.ask(STATS_REQUEST, b"", STATS))

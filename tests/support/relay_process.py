@@ -17,6 +17,13 @@ IS_SANITIZED = os.environ.get("ADIT_SANITIZE", "") != ""
 SLOWNESS = 5 if IS_SANITIZED else 1
 
 
+def cpu_seconds(pid):
+    """What the process has used so far."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class RelayProcess:
     """`with RelayProcess(...) as relay:`; `relay.lines` collects what it writes to stderr."""
 

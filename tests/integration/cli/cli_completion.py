@@ -24,7 +24,7 @@ def bash_words(*words):
            "printf '%s\\n' \"${COMPREPLY[@]}\"")
     done = subprocess.run([shell_of("bash"), "--norc", "-c", run], capture_output=True, text=True,
                           check=True)
-    return done.stdout.split()
+    return done.stdout.splitlines()
 
 
 def test_bash():
@@ -38,6 +38,15 @@ def test_bash():
         path = os.path.join(folder, "sites.yaml")
         open(path, "w").close()
         assert bash_words("apply", "-f", path[:-3]) == [path]
+
+
+def test_bash_offers_file_names_as_they_are():
+    with tempfile.TemporaryDirectory() as folder:
+        names = ["my sites.yaml", "my *.yaml", "my $HOME.yaml"]
+        for name in names:
+            open(os.path.join(folder, name), "w").close()
+        offered = bash_words("apply", "-f", os.path.join(folder, "my"))
+        assert sorted(offered) == sorted(os.path.join(folder, name) for name in names), offered
 
 
 def test_zsh():

@@ -4,7 +4,9 @@ what looking into the relay's memory needs."""
 import contextlib
 import json
 import os
+import re
 import shlex
+import signal
 
 import cases
 import traffic
@@ -17,9 +19,9 @@ RELAY = 'relay: {addresses: ["127.0.0.1"], https_port: 0}\n'
 
 
 @contextlib.contextmanager
-def running():
+def running(relay=None):
     """(run, target): `run("status")` is `adit status`; a TLS home at `target`."""
-    with RelayProcess() as relay, ControllerProcess(relay.control_path) as controller:
+    with (relay or RelayProcess()) as relay, ControllerProcess(relay.control_path) as controller:
         with traffic.tls_origin("home", NAME, "a.lab.example.com") as home:
             def run(*words, **arguments):
                 return adit(*words, socket=controller.socket_path, **arguments)
@@ -111,6 +113,41 @@ def test_sites_wait_for_their_key_and_have_a_configuration():
         assert run("host", "add", NAME, "--site", "home", "--no-probe").status == 0
         used = run("site", "rm", "home")
         assert used.status == 1 and NAME in used.err, used
+
+
+def test_verify_counts_no_byte_that_passed_before():
+    with running() as (run, target):
+        assert run("host", "add", NAME, "--site", "direct", "--target", target).status == 0
+        port = document(run("status", "-o", "json"))["hosts"][0]["port"]
+        assert run("verify", NAME).status == 0  # the controller has just asked the relay
+        for _ in range(10):
+            traffic.tls_ask(port, NAME)
+        proof = document(run("verify", NAME, "-o", "json"))
+        assert proof["relayed"]["connections"] == 1, proof
+        assert 500 < proof["relayed"]["bytes_to_client"] < 9000, proof
+
+
+def test_verify_looks_at_the_relay_that_drains_after_a_reload():
+    if os.geteuid() != 0:
+        raise cases.Skip("needs root to look into another process's memory")
+    relay = RelayProcess()
+    with running(relay) as (run, target):
+        assert run("host", "add", NAME, "--site", "direct", "--target", target).status == 0
+        old = relay.data_pid()
+        with traffic.connect(relay.port()) as client:
+            client.sendall(traffic.client_hello(NAME))
+            client.recv(1)  # home's answer: the connection is relayed, and so outlives a reload
+            relay.process.send_signal(signal.SIGHUP)
+            relay.wait_for("adit-relay: ready")
+            new = relay.data_pid()
+            proof = document(run("verify", NAME, "-o", "json"))
+        checks = {check["name"]: check for check in proof["checks"]}
+        assert proof["verdict"] == "verified", proof
+        # Relays of other tests that run now, of the same program and user, are looked at too.
+        looked_at = checks["relay_processes"]["detail"]
+        assert f"{new} (data process)" in looked_at and str(old) in re.findall(r"\d+", looked_at), proof
+        processes = int(re.search(r"of memory of (\d+) processes", checks["relay_memory"]["detail"])[1])
+        assert processes >= 3, proof
 
 
 def test_verify_proves_the_real_relay():

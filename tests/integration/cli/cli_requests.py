@@ -3,11 +3,12 @@
 import json
 import os
 import socket
+import subprocess
 import tempfile
 import threading
 
 import cases
-from fake_controller import FakeController, adit, change, problem, step
+from fake_controller import ADIT, FakeController, adit, change, problem, step
 
 HOST = "/v1/hosts/app.example.com"
 TLS = {"target": "10.30.0.200:443", "result": "tls", "detail": "TLSv1.3", "took_ms": 3}
@@ -46,6 +47,8 @@ def test_host_add_says_how_to_end_tls_at_home():
         assert ran.status == 0, ran
         assert "warning: 10.30.0.200:8080 answers plain HTTP, not TLS" in ran.err, ran
         assert "  app.example.com {\n    reverse_proxy 10.30.0.200:8080\n  }\n" in ran.err, ran
+        assert ran.err.endswith(": adit host rm app.example.com && adit host add app.example.com "
+                                "--site home --target IP:443\n"), ran
         ran = fake.run("host", "add", "app.example.com", "--site", "home", "-o", "json")
         assert json.loads(ran.out)["probe"] == plain and ran.err == "", ran
 
@@ -59,12 +62,17 @@ def test_host_add_does_not_probe_when_told_or_when_not_live():
         assert ran.status == 3, ran
         assert "failing: relay: push the table: refused\n  fix: give it a port\n" == ran.err, ran
         assert fake.lines() == ["PUT " + HOST]
+    with fake_host_add(steps=[step("waiting", error="no relay")]) as fake:
+        ran = fake.run("host", "add", "app.example.com", "--site", "home")
+        assert ran.status == 0 and fake.lines() == ["PUT " + HOST], ran
 
 
 def test_a_probe_that_fails_does_not_make_the_change_fail():
     with fake_host_add(problem(503, "busy", "unavailable")) as fake:
         ran = fake.run("host", "add", "app.example.com", "--site", "home")
-        assert ran.status == 0 and ran.err == "", ran
+        assert ran.status == 0 and ran.err == "note: the target was not tried: busy\n", ran
+        ran = fake.run("host", "add", "app.example.com", "--site", "home", "-o", "json")
+        assert ran.status == 0 and ran.err == "" and "probe" not in json.loads(ran.out), ran
 
 
 def test_waiting_steps_are_named_and_no_failure():
@@ -125,6 +133,26 @@ def test_host_rm_and_site_commands():
                                 "DELETE /v1/sites/home"]
 
 
+def test_a_configuration_cannot_steer_the_terminal():
+    text = "[Interface]\n# \x1b]0;evil\x07 \u202e\nAddress = 10.98.0.10/32\n"
+    with FakeController({("GET", "/v1/sites/home/config"): {"text": text, "notes": []}}) as fake:
+        ran = fake.run("site", "config", "home")
+        assert ran.out == ("[Interface]\n# \\x1b]0;evil\\x07 \\u{202e}\n"
+                           "Address = 10.98.0.10/32\n"), ran
+        for form in ("json", "yaml"):
+            out = fake.run("site", "config", "home", "-o", form).out
+            assert "\x1b" not in out and "\u202e" not in out and "evil" in out, out
+
+
+def test_an_undo_says_what_it_leaves():
+    note = "the first key of home goes only with its site"
+    for undo, out, err in (("", f"undo: none: {note}\n", ""),
+                           ("adit rollback 7", "undo: adit rollback 7\n", f"but: {note}\n")):
+        with FakeController({("PATCH", "/v1/sites/home"): change("~", undo=undo, undo_note=note)}) as fake:
+            ran = fake.run("site", "set-key", "home", "K=")
+            assert ran.status == 0 and ran.out.endswith(out) and ran.err == err, ran
+
+
 def test_apply_sends_the_texts_and_never_reads_them():
     with tempfile.TemporaryDirectory() as folder, FakeController(
             {("POST", "/v1/apply"): change(undo="adit rollback 7")}) as fake:
@@ -132,15 +160,15 @@ def test_apply_sends_the_texts_and_never_reads_them():
         for name in ("b.yaml", "sub/a.yml", "notes.txt"):
             with open(os.path.join(folder, name), "w") as file:
                 file.write(f"{name}: [not YAML")
-        ran = fake.run("apply", "-f", folder, "-f", "-", "--owner", "git", "--prune", "--message", "m",
-                       "--wait", "accepted", stdin="x")
+        ran = fake.run("apply", "--wait", "-f", folder, "-f", "-", "--owner", "git", "--prune",
+                       "--message", "m", stdin="x")
         assert ran.status == 0, ran
         assert fake.sent() == {
             "files": [{"path": os.path.join(folder, "b.yaml"), "text": "b.yaml: [not YAML"},
                       {"path": os.path.join(folder, "sub/a.yml"), "text": "sub/a.yml: [not YAML"},
                       {"path": "<stdin>", "text": "x"}],
             "owner": "git", "prune": True, "dry_run": False, "message": "m"}
-        ran = fake.run("apply", "-f", "-", "--dry-run", stdin="x")
+        ran = fake.run("apply", "-f", "-", "--dry-run", "--wait", stdin="x")
         assert fake.sent()["dry_run"] is True and fake.sent()["owner"] == "cli"
         assert "undo:" not in ran.out, ran
         ran = fake.run("apply", "-f", os.path.join(folder, "missing"))
@@ -186,11 +214,14 @@ def test_route_test_asks_all_and_tells_none_by_its_status():
     found = {"match": "wildcard", "route": "*.example.com", "site": "home", "site_state": "up",
              "target": "10.30.0.200:443", "port": 8443, "why": "one label below example.com"}
     with FakeController({("GET", "/v1/routes/test"): [found, {"match": "none", "why": "no"}]}) as fake:
-        ran = fake.run("route", "test", "a.example.com:8443", "--from", "2001:db8::1", "--alpn", "h2")
+        ran = fake.run("route", "test", "a.example.com:8443")
         assert ran.status == 0 and "one label below example.com" in ran.out, ran
-        assert fake.lines() == [
-            "GET /v1/routes/test?name=a.example.com&port=8443&from=2001%3Adb8%3A%3A1&alpn=h2"]
+        assert fake.lines() == ["GET /v1/routes/test?name=a.example.com&port=8443"]
         assert fake.run("route", "test", "b.test").status == 1
+        for option in (("--alpn", "h2"), ("--from=2001:db8::1",)):
+            ran = fake.run("route", "test", "a.example.com", *option)
+            assert ran.status == 2 and "is not in this version" in ran.err, ran
+        assert len(fake.asked) == 2, fake.lines()
 
 
 def test_history_and_rollback():
@@ -217,7 +248,8 @@ def test_answers_that_are_no_answers():
             assert ran.status == 1 and want in ran.err, ran
 
 
-def test_a_controller_that_breaks_off():
+def hung_up_on(*words):
+    """`adit`'s words to a controller that takes the request and breaks off."""
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
         path = os.path.join(folder, "s")
         listener.bind(path)
@@ -229,9 +261,29 @@ def test_a_controller_that_breaks_off():
             connection.close()
         thread = threading.Thread(target=hang_up)
         thread.start()
-        ran = adit("status", socket=path)
+        ran = adit(*words, socket=path, stdin="hosts: {}")
         thread.join()
-        assert ran.status == 1 and f"adit: the controller at {path} broke off" in ran.err, ran
+        assert f"adit: the controller at {path} broke off" in ran.err, ran
+        return ran
+
+
+UNKNOWN = "it is not known whether anything was changed: `adit history` shows it"
+
+
+def test_a_controller_that_breaks_off():
+    for words in (("status",), ("diff", "-f", "-"), ("apply", "-f", "-", "--dry-run")):
+        ran = hung_up_on(*words)
+        assert ran.status == (2 if words[0] == "diff" else 1) and UNKNOWN not in ran.err, ran
+
+
+def test_a_change_without_an_answer_may_have_been_made():
+    for words in (("apply", "-f", "-"), ("host", "rm", "a.test"), ("host", "add", "a.test", "--site", "x"),
+                  ("site", "set-key", "home", "K="), ("rollback", "7")):
+        ran = hung_up_on(*words)
+        assert ran.status == 1 and UNKNOWN in ran.err, ran
+    with tempfile.TemporaryDirectory() as folder:  # never sent: nothing was changed
+        ran = adit("host", "rm", "a.test", socket=os.path.join(folder, "s"))
+        assert ran.status == 1 and "not known" not in ran.err, ran
 
 
 def test_no_controller_says_which_socket_and_what_to_do():
@@ -245,6 +297,8 @@ def test_no_controller_says_which_socket_and_what_to_do():
         assert "Connection refused" in ran.err, ran
         ran = adit("status", "-o", "json", socket=path)
         assert json.loads(ran.err)["code"] == "unavailable", ran
+        ran = adit("--socket", "", "status", socket=path)
+        assert ran.status == 2 and "--socket needs the path of the controller's socket" in ran.err, ran
         ran = adit("status", socket="/" + "x" * 200)
         assert ran.status == 1 and "too long" in ran.err, ran
 
@@ -279,9 +333,29 @@ def test_status_is_one_screen():
 
 
 def test_a_full_disk_is_a_failure():
+    full = ("sh", "-c", "exec \"$@\" > /dev/full", "sh")
     with FakeController({("GET", "/v1/hosts"): {"items": []}}) as fake:
-        ran = fake.run("get", "hosts", "-o", "json", prefix=("sh", "-c", "exec \"$@\" > /dev/full", "sh"))
+        ran = fake.run("get", "hosts", "-o", "json", prefix=full)
         assert ran.status == 1 and "cannot write to stdout" in ran.err, ran
+    with FakeController({("DELETE", HOST): change("-")}) as fake:  # done all the same: 1 says it is not
+        ran = fake.run("host", "rm", "app.example.com", prefix=full)
+        assert ran.status == 0 and "cannot write to stdout" in ran.err, ran
+
+
+def test_a_change_that_was_made_stays_one_when_nobody_reads_of_it():
+    def into_closed_pipe(fake, *words):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with os.fdopen(writing, "wb") as closed:
+            return subprocess.run([ADIT, *words], stdout=closed, stderr=subprocess.PIPE, text=True,
+                                  check=False, env={**os.environ, "ADIT_SOCKET": fake.socket_path})
+    failing = change("-", steps=[step("failing")])
+    answers = {("DELETE", HOST): [change("-"), failing], ("GET", "/v1/hosts"): {"items": [{"name": "a"}]}}
+    with FakeController(answers) as fake:
+        assert into_closed_pipe(fake, "host", "rm", "app.example.com").returncode == 0
+        assert into_closed_pipe(fake, "host", "rm", "app.example.com").returncode == 3
+        ran = into_closed_pipe(fake, "get", "hosts", "-o", "name")
+        assert (ran.returncode, ran.stderr) == (1, ""), ran
 
 
 if __name__ == "__main__":

@@ -1,212 +1,35 @@
-"""`adit verify` must fail where something is wrong: a stranger's certificate, bytes that took
-another way, and above all a relay that is not blind. Real TLS servers and real processes with real
-keys in their memory; only the controller plays its part."""
+"""`adit verify` must fail where something is wrong between a client and home: a stranger's
+certificate, at one of many addresses too, or bytes that took another way. Real TLS servers; only the
+controller plays its part. Whether the relay is blind: cli_verify_relay.py."""
 
-import base64
 import contextlib
-import hashlib
-import itertools
 import json
 import os
-import shutil
+import socket
 import ssl
-import subprocess
 import tempfile
+import threading
+import time
 
 import cases
 import traffic
 from fake_controller import FakeController
-
-NAME = "app.example.com"
-IS_ROOT = os.geteuid() == 0
-
-
-def fingerprint(chain):
-    with open(chain) as file:
-        text = file.read()
-    der = ssl.PEM_cert_to_DER_cert(text[text.index("-----BEGIN"):])
-    digest = hashlib.sha256(der).hexdigest().upper()
-    return ":".join(digest[i:i + 2] for i in range(0, 64, 2))
-
-
-def counters(moved):
-    """A route whose counters move by `moved` from one look to the next."""
-    looks = itertools.count()
-    def look():
-        times = next(looks)
-        return {"name": "host/" + NAME, "bytes_to_target": 10 + times * moved[0],
-                "bytes_to_client": 20 + times * moved[1]}
-    return look
-
-
-def controller(port, pids=(0, 0), chain=None, moved=(517, 2048), name=NAME, state_dir=""):
-    """One that sees `chain` at home and the relay's listener at `port`."""
-    home = {"fingerprint_sha256": fingerprint(chain or traffic.certificate(NAME)[0]),
-            "subject": "CN=" + name, "issuer": "CN=adit test CA", "not_after": "2027-01-31T00:00:00Z"}
-    relay = {"supervisor_pid": pids[0], "data_pid": pids[1]}
-    listeners = [{"address": "::", "port": 0, "bound_port": port, "problem": ""}]
-    return FakeController({
-        ("GET", "/v1/routes/test"): {"match": "exact", "route": "host/" + NAME, "port": port},
-        ("GET", f"/v1/hosts/{name}/verify"): {
-            "host": name, "target": "10.30.0.200:443", "site": "home", "certificate": home,
-            "error": "", "relay": relay},
-        ("GET", "/v1/status"): {"state_dir": state_dir, "relay": {"listeners": listeners, **relay}},
-        ("GET", "/v1/routes/host%2F" + NAME): counters(moved)})
-
-
-def checks_of(ran):
-    return {check["name"]: check for check in json.loads(ran.out)["checks"]}
-
-
-@contextlib.contextmanager
-def relay_like(code="", folder=None):
-    """A process that is called adit-relay, has no capability, and runs `code` before it waits."""
-    with tempfile.TemporaryDirectory() as own:
-        os.chmod(own, 0o755)
-        program = os.path.join(own, "adit-relay")
-        shutil.copy(os.path.realpath("/usr/bin/python3"), program)
-        prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if IS_ROOT else []
-        process = subprocess.Popen(
-            [*prefix, program, "-S", "-c", code + "\nprint('ready', flush=True)\ninput()"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            env={"PYTHONHOME": "/usr", "PATH": os.environ["PATH"]})
-        try:
-            assert process.stdout.readline() == "ready\n"
-            yield process.pid
-        finally:
-            process.communicate("\n", timeout=20)
-
-
-def verified(code="", *words):
-    """The checks of a verification whose relay runs `code`."""
-    with traffic.tls_origin("hello", NAME) as home, relay_like(code) as pid:
-        with controller(home.address[1], (pid, pid)) as fake:
-            ran = fake.run("verify", NAME, "-o", "json", *words)
-            document = json.loads(ran.out)
-            assert ran.status == (1 if document["verdict"] == "failed" else 0), ran
-            return document["verdict"], checks_of(ran)
-
-
-def need_tracing():
-    if not IS_ROOT:
-        raise cases.Skip("needs root to look into another process's memory")
-
-
-def test_a_blind_relay_is_verified():
-    need_tracing()
-    key = traffic.certificate(NAME)[1]
-    verdict, checks = verified("", "--key", key, "--ca", traffic.certificates()[1])
-    assert verdict == "verified", checks
-    assert list(checks) == ["certificates_equal", "chain_trusted", "bytes_relayed", "relay_libraries",
-                            "relay_files", "relay_capabilities", "relay_memory"], checks
-    assert "the bytes of 1 key" in checks["relay_memory"]["detail"], checks
+from verify_stage import (IS_ROOT, NAME, Counters, checks_of, controller, fingerprint, need_tracing,
+                          passing, relay_like)
 
 
 def test_the_proof_is_something_to_look_at():
     need_tracing()
-    with traffic.tls_origin("hello", NAME) as home, relay_like() as pid:
-        with controller(home.address[1], (pid, pid)) as fake:
+    counters = Counters()
+    with traffic.tls_origin("hello", NAME) as home, passing(home.address, counters) as port:
+        with relay_like() as pids, controller(port, pids, counters=counters) as fake:
             ran = fake.run("verify", NAME)
             assert ran.status == 0, ran
-            assert ran.out.count("✓") == 6 and "TLS ends at home." in ran.out, ran.out
+            assert ran.out.count("✓") == 8 and "TLS ends at home." in ran.out, ran.out
             assert ran.out.count(fingerprint(traffic.certificate(NAME)[0])) == 2, ran.out
-            ran = fake.run("verify", NAME, "--color", "never")
+            ran = fake.run("verify", NAME, "--color", "never", "--strict")
+            assert ran.status == 0, ran
             assert "  ok  relay: memory" in ran.out and ran.out.isascii(), ran.out
-
-
-def test_a_private_key_in_the_relays_memory_is_found():
-    need_tracing()
-    key = traffic.certificate(NAME)[1]
-    text = subprocess.run(["openssl", "pkey", "-in", key, "-noout", "-text"], check=True,
-                          capture_output=True, text=True).stdout
-    scalar = "".join(text.split("priv:")[1].split("pub:")[0].replace(":", "").split())
-    whole = f"held = bytes.fromhex('{scalar}')"
-    for code in (whole, whole + "; held = held[::-1]"):
-        # The hexadecimal text in argv and source is another form; only the bytes count here.
-        verdict, checks = verified(code, "--key", key)
-        assert verdict == "failed" and checks["relay_memory"]["state"] == "failed", checks
-        assert "private scalar" in checks["relay_memory"]["detail"], checks
-        assert scalar not in json.dumps(checks)
-    # Nobody told it about this key, but the text of a key file gives itself away.
-    with open(key) as file:
-        pem = file.read()
-    verdict, checks = verified(f"held = {pem!r}")
-    assert "PEM block" in checks["relay_memory"]["detail"], checks
-
-
-def test_the_controllers_wireguard_key_is_searched_for_by_itself():
-    need_tracing()
-    secret = bytes(range(100, 132))
-    with tempfile.TemporaryDirectory() as state, traffic.tls_origin("hello", NAME) as home:
-        with open(os.path.join(state, "wireguard.key"), "w") as file:
-            file.write(base64.b64encode(secret).decode() + "\n")
-        with relay_like("held = bytes(range(100, 132))") as pid:
-            with controller(home.address[1], (pid, pid), state_dir=state) as fake:
-                checks = checks_of(fake.run("verify", NAME, "-o", "json"))
-                assert "wireguard.key: key bytes" in checks["relay_memory"]["detail"], checks
-
-
-def test_a_relay_that_can_do_tls_is_no_blind_relay():
-    need_tracing()
-    verdict, checks = verified("import _ssl")
-    assert verdict == "failed" and checks["relay_libraries"]["state"] == "failed", checks
-    assert "libssl" in checks["relay_libraries"]["detail"] or "libcrypto" in checks["relay_libraries"]["detail"]
-
-
-def test_a_relay_that_holds_a_file_open_is_reported():
-    need_tracing()
-    verdict, checks = verified("held = open('/etc/hostname')")
-    assert verdict == "failed", checks
-    assert "/etc/hostname" in checks["relay_files"]["detail"], checks
-
-
-def test_a_relay_with_capabilities_is_reported():
-    need_tracing()
-    with traffic.tls_origin("hello", NAME) as home, tempfile.TemporaryDirectory() as folder:
-        program = os.path.join(folder, "adit-relay")
-        shutil.copy(os.path.realpath("/usr/bin/sleep"), program)
-        process = subprocess.Popen([program, "600"])
-        try:
-            with controller(home.address[1], (process.pid, process.pid)) as fake:
-                checks = checks_of(fake.run("verify", NAME, "-o", "json"))
-                assert checks["relay_capabilities"]["state"] == "failed", checks
-        finally:
-            process.kill()
-            process.wait()
-
-
-def test_what_cannot_be_seen_is_not_checked_and_not_verified():
-    with traffic.tls_origin("hello", NAME) as home, controller(home.address[1], (1, 1)) as fake:
-        ran = fake.run("verify", NAME, "-o", "json")
-        checks = checks_of(ran)
-        assert ran.status == 0 and json.loads(ran.out)["verdict"] == "incomplete", ran
-        for name in ("libraries", "files", "capabilities", "memory"):
-            assert checks["relay_" + name]["state"] == "unchecked", checks
-            assert checks["relay_" + name]["detail"].startswith("not checked ("), checks
-        ran = fake.run("verify", NAME)
-        assert "not everything could be checked" in ran.out, ran
-
-
-def test_without_the_right_it_says_run_as_root():
-    need_tracing()
-    with traffic.tls_origin("hello", NAME) as home, tempfile.TemporaryDirectory() as folder:
-        program = os.path.join(folder, "adit-relay")
-        shutil.copy(os.path.realpath("/usr/bin/sleep"), program)
-        process = subprocess.Popen([program, "600"])
-        try:
-            with controller(home.address[1], (process.pid, process.pid)) as fake:
-                os.chmod(fake.folder, 0o755)
-                os.chmod(fake.socket_path, 0o666)
-                ran = fake.run("verify", NAME, "-o", "json",
-                               prefix=("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"))
-                if not ran.out:
-                    raise cases.Skip("the build folder is not readable for others")
-                checks = checks_of(ran)
-                for name in ("libraries", "files", "memory"):
-                    assert checks["relay_" + name]["detail"] == "not checked (run as root)", checks
-        finally:
-            process.kill()
-            process.wait()
 
 
 def test_another_certificate_outside_fails_with_the_reason():
@@ -227,11 +50,89 @@ def test_a_chain_that_does_not_verify_fails():
         assert ran.status == 1 and "/nonexistent.pem" in ran.out + ran.err, ran
 
 
-def test_bytes_that_took_another_way_fail():
-    with traffic.tls_origin("hello", NAME) as home:
-        with controller(home.address[1], moved=(0, 0)) as fake:
+def bytes_check(counters, is_by_relay):
+    """The check of the bytes, and the numbers, of one look that came by the relay or around it."""
+    with traffic.tls_origin("hello", NAME) as home, passing(home.address, counters) as relay:
+        with controller(relay if is_by_relay else home.address[1], counters=counters) as fake:
             ran = fake.run("verify", NAME, "-o", "json")
-            assert ran.status == 1 and checks_of(ran)["bytes_relayed"]["state"] == "failed", ran
+            return checks_of(ran)["bytes_relayed"], json.loads(ran.out)["relayed"]
+
+
+def test_bytes_that_came_by_the_relay_are_counted_exactly():
+    counters = Counters()
+    counters.add(connections=7, bytes_to_target=1 << 20, bytes_to_client=1 << 20)
+    check, relayed = bytes_check(counters, is_by_relay=True)
+    assert check["state"] == "passed" and "other visitors" not in check["detail"], check
+    assert relayed["connections"] == 1 and relayed["other_connections"] == 0, relayed
+    assert 100 < relayed["bytes_to_target"] < 5000 and 500 < relayed["bytes_to_client"] < 9000, relayed
+
+
+def test_bytes_that_took_another_way_fail():
+    check, relayed = bytes_check(Counters(), is_by_relay=False)
+    assert check["state"] == "failed" and "we made 1 connection, and 0 came" in check["detail"], check
+
+
+def test_what_others_moved_before_the_look_is_not_ours():
+    counters = Counters()  # the relay has more than the controller knows of: a second old
+    counters.add(connections=1, bytes_to_target=9000, bytes_to_client=9000)
+    check, relayed = bytes_check(counters, is_by_relay=False)
+    assert check["state"] == "failed" and relayed["bytes_to_client"] == 0, (check, relayed)
+
+
+def test_what_others_move_during_the_look_is_not_ours():
+    counters = Counters()
+    counters.add(active=1)
+    counters.elsewhere = lambda: counters.add(bytes_to_target=100, bytes_to_client=100)
+    check, relayed = bytes_check(counters, is_by_relay=False)
+    assert check["state"] == "failed", check
+    assert relayed["bytes_to_client"] > 0 and relayed["connections"] == 0, relayed
+
+
+def test_other_visitors_are_named_where_they_were_counted_too():
+    counters = Counters()
+    counters.add(active=1)
+    def two_come_behind_us():
+        if counters.relays["connections"] == 3 + 1:
+            counters.add(connections=2)
+    counters.elsewhere = two_come_behind_us
+    check, relayed = bytes_check(counters, is_by_relay=True)
+    assert check["state"] == "passed" and "3 connections of other visitors" in check["detail"], check
+    assert relayed["connections"] == 3 and relayed["other_connections"] == 3, relayed
+
+
+def test_a_controller_that_cannot_ask_the_relay_leaves_the_bytes_unchecked():
+    with traffic.tls_origin("hello", NAME) as home, controller(home.address[1]) as fake:
+        fake.answers["POST", "/v1/plan"] = (503, {"title": "No", "detail": "too many are waiting"})
+        ran = fake.run("verify", NAME, "-o", "json")
+        check = checks_of(ran)["bytes_relayed"]
+        assert check["state"] == "unchecked" and "too many are waiting" in check["detail"], check
+
+
+def test_what_could_not_be_checked_fails_only_when_that_is_asked_for():
+    counters = Counters()
+    with traffic.tls_origin("hello", NAME) as home, passing(home.address, counters) as port:
+        with controller(port, (1, 1), counters=counters) as fake:
+            ran = fake.run("verify", NAME, "-o", "json")
+            checks = checks_of(ran)
+            assert ran.status == 0 and json.loads(ran.out)["verdict"] == "incomplete", ran
+            for name in ("processes", "libraries", "files", "capabilities", "memory", "contents"):
+                assert checks["relay_" + name]["state"] == "unchecked", checks
+                assert checks["relay_" + name]["detail"].startswith("not checked ("), checks
+            ran = fake.run("verify", NAME, "--strict")
+            assert ran.status == 1 and "not everything could be checked" in ran.out, ran
+            assert "--strict" in fake.run("verify", "--help").out
+
+
+def test_a_wireguard_key_that_cannot_be_read_is_a_gap_and_no_secret():
+    with traffic.tls_origin("hello", NAME) as home, tempfile.TemporaryDirectory() as state:
+        with controller(home.address[1], state_dir=state) as fake:
+            ran = fake.run("verify", NAME, "-o", "json")
+            check = checks_of(ran)["wireguard_key"]
+            assert check["state"] == "unchecked", check
+            assert "wireguard.key is not searched for" in check["detail"], check
+            with open(os.path.join(state, "wireguard.key"), "w") as file:
+                file.write("no key\n")
+            assert "wireguard_key" in checks_of(fake.run("verify", NAME, "-o", "json"))
 
 
 def test_the_places_to_connect_to():
@@ -245,11 +146,64 @@ def test_the_places_to_connect_to():
         with controller(port) as fake:
             ran = fake.run("verify", "missing.invalid", "--outside")
             assert ran.status == 1, ran
-    with traffic.tls_origin("hello", "localhost") as home:
-        chain = traffic.certificate("localhost")[0]
-        with controller(home.address[1], name="localhost", chain=chain) as fake:
-            ran = fake.run("verify", "localhost", "--outside", "-o", "json")
-            assert checks_of(ran)["certificates_equal"]["state"] == "passed", ran
+
+
+@contextlib.contextmanager
+def at_many_addresses(*places):
+    """(port, prefix): NAME's `places` as [(address, certificate name or None)] all on one port; a
+    command with the prefix finds NAME there. None: the address takes connections and says nothing."""
+    if not IS_ROOT:
+        raise cases.Skip("needs root for an /etc/hosts of its own")
+    with contextlib.ExitStack() as stack:
+        port = 0
+        for address, name in places:
+            listener = stack.enter_context(socket.create_server((address, port)))
+            port = listener.getsockname()[1]
+            if name is not None:
+                threading.Thread(target=serve_tls, args=(listener, name), daemon=True).start()
+        hosts = stack.enter_context(tempfile.NamedTemporaryFile("w", suffix=".hosts"))
+        hosts.writelines(f"{address} {NAME}\n" for address, _ in places)
+        hosts.flush()
+        script = f'mount --bind {hosts.name} /etc/hosts && exec "$@"'
+        yield port, ("unshare", "--mount", "sh", "-c", script, "sh")
+
+
+def serve_tls(listener, name):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*traffic.certificate(name))
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = listener.accept()
+            with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as server:
+                server.recv(1)
+
+
+def look_outside(*places):
+    traffic.certificate(NAME)
+    with at_many_addresses(*places) as (port, prefix), controller(port) as fake:
+        ran = fake.run("verify", NAME, "--outside", "-o", "json", prefix=prefix)
+        return json.loads(ran.out), checks_of(ran)["certificates_equal"]
+
+
+def test_outside_looks_at_every_address_of_the_name():
+    document, check = look_outside(("127.0.0.1", NAME), ("127.0.0.2", NAME), ("127.0.0.3", NAME))
+    assert check["state"] == "passed" and "at 3 addresses" in check["detail"], check
+    assert [seen["place"].split(":")[0] for seen in document["addresses"]] == [
+        "127.0.0.1", "127.0.0.2", "127.0.0.3"], document
+
+
+def test_a_stranger_at_one_of_the_addresses_fails():
+    document, check = look_outside(("127.0.0.1", NAME), ("127.0.0.2", "somebody.example.net"))
+    assert check["state"] == "failed" and document["verdict"] == "failed", check
+    assert " at 127.0.0.2:" in check["detail"] and "ends TLS in between" in check["detail"], check
+    assert document["outside"]["place"].startswith("127.0.0.2:"), document
+
+
+def test_an_address_that_says_nothing_is_not_verified_and_holds_nobody_up():
+    start = time.monotonic()
+    _, check = look_outside(("127.0.0.2", None), ("127.0.0.1", NAME))
+    assert time.monotonic() - start < 30, "the addresses share one deadline of 20 s"
+    assert check["state"] == "unchecked" and "at 1 of 2 addresses" in check["detail"], check
 
 
 def test_nobody_answers():
@@ -259,6 +213,7 @@ def test_nobody_answers():
         ran = fake.run("verify", NAME, "-o", "json")
         assert ran.status == 1, ran
         assert "a client gets no certificate" in checks_of(ran)["certificates_equal"]["detail"], ran
+        assert checks_of(ran)["bytes_relayed"]["state"] == "unchecked", ran
 
 
 def test_a_key_file_that_is_none_is_refused_before_anything_else():

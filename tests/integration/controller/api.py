@@ -1,12 +1,14 @@
 """Every endpoint of the control socket, on real programs: a controller and a relay on loopback,
-hosts on `direct`, no privilege."""
+hosts on `direct`, no privilege: as root, both run as nobody."""
 
 import contextlib
 import os
 import socket
 import threading
+import time
 
 import cases
+import unprivileged
 from controller_process import SLOWNESS, ControllerProcess, path_of
 from relay_process import RelayProcess
 from traffic import tls_ask, tls_origin
@@ -15,9 +17,24 @@ RELAY = 'relay: {addresses: ["127.0.0.1"], https_port: 0}\n'
 
 
 @contextlib.contextmanager
+def alone():
+    with unprivileged.place() as arguments, ControllerProcess(**arguments) as controller:
+        yield controller
+
+
+@contextlib.contextmanager
 def both():
-    with RelayProcess() as relay, ControllerProcess(relay.control_path) as controller:
+    with unprivileged.place() as arguments, RelayProcess(**arguments) as relay, \
+            ControllerProcess(relay.control_path, **arguments) as controller:
         yield relay, controller
+
+
+@contextlib.contextmanager
+def unprivileged_port():
+    """A controller at revision 1, whose relay may open the port of its hosts."""
+    with both() as (_, controller):
+        assert controller.apply(RELAY).status == 200
+        yield controller
 
 
 def host_yaml(name, address, extra=""):
@@ -72,6 +89,15 @@ def test_an_applied_host_serves_and_is_shown_everywhere():
         assert shown["hosts"][0]["bytes_to_client"] > 500
 
 
+def test_there_is_no_privilege():
+    with both() as (relay, controller):
+        for process in [relay.process, controller.process]:
+            with open(f"/proc/{process.pid}/status") as file:
+                status = dict(line.split(":\t", 1) for line in file if ":\t" in line)
+            for name in ["CapEff", "CapPrm", "CapInh", "CapAmb"]:
+                assert int(status[name], 16) == 0, (process.args, name, status[name])
+
+
 def test_the_same_state_again_changes_nothing():
     with both() as (_, controller), tls_origin("home", "app.example.com") as origin:
         text = RELAY + host_yaml("app.example.com", origin.address)
@@ -95,7 +121,7 @@ def test_a_plan_shows_and_commits_nothing():
 
 
 def test_hosts_one_by_one_with_their_undo():
-    with both() as (_, controller):
+    with unprivileged_port() as controller:
         added = put_host(controller, "App.Example.com.", "127.0.0.1:9", {"If-None-Match": "*"})
         assert added.status == 200 and added.document["undo"] == "adit host rm app.example.com"
         same = put_host(controller, "app.example.com", "127.0.0.1:9", {"If-None-Match": "*"})
@@ -104,20 +130,20 @@ def test_hosts_one_by_one_with_their_undo():
         assert other.status == 409 and "there already" in other.document["detail"], other
         changed = put_host(controller, "app.example.com", "127.0.0.1:10")
         assert changed.document["changes"][0]["sign"] == "~", changed
-        assert changed.document["undo"] == "adit rollback 1"
+        assert changed.document["undo"] == "adit rollback 2"
         wild = put_host(controller, "*.example.com", "127.0.0.1:11", owner="git")
         assert wild.document["undo"] == "adit host rm '*.example.com' --owner git", wild
         denied = controller.request("DELETE", path_of("v1", "hosts", "*.example.com"))
         assert denied.status == 409 and "--owner git" in denied.document["detail"], denied
         gone = controller.request("DELETE", path_of("v1", "hosts", "*.example.com", owner="git"))
-        assert gone.status == 200 and gone.document["undo"] == "adit rollback 3", gone
+        assert gone.status == 200 and gone.document["undo"] == "adit rollback 4", gone
         missing = controller.request("DELETE", "/v1/hosts/none.example.com")
         assert missing.status == 404, missing
         assert [i["name"] for i in controller.get("/v1/hosts")["items"]] == ["app.example.com"]
 
 
 def test_sites_wait_for_their_key_without_privilege():
-    with both() as (_, controller):
+    with unprivileged_port() as controller:
         made = controller.done("PUT", "/v1/sites/home",
                                {"networks": ["10.30.0.0/24"], "target": "10.30.0.200:443"})
         assert made["undo"] == "adit site rm home", made
@@ -183,10 +209,51 @@ def test_probe_and_verify_look_at_the_target():
         assert pattern.status == 400 and "real name" in pattern.document["detail"], pattern
         missing = controller.request("GET", "/v1/hosts/www.example.org/verify")
         assert missing.status == 404, missing
-    with ControllerProcess() as controller, socket.create_server(("127.0.0.1", 0)) as silent:
+    with alone() as controller, socket.create_server(("127.0.0.1", 0)) as silent:
         put_host(controller, "a.example.com", "127.0.0.1:%d" % silent.getsockname()[1])
         hung = controller.done("POST", "/v1/hosts/a.example.com/probe")
         assert hung["result"] == "timeout" and hung["took_ms"] < 1500, hung
+
+
+def test_a_probe_is_answered_within_a_second_whoever_else_waits():
+    with alone() as controller, socket.create_server(("127.0.0.1", 0), backlog=128) as silent:
+        put_host(controller, "a.example.com", "127.0.0.1:%d" % silent.getsockname()[1])
+        answers = []
+
+        def probe():
+            start = time.monotonic()
+            answer = controller.done("POST", "/v1/hosts/a.example.com/probe")
+            answers.append((time.monotonic() - start, answer))
+
+        # It waits five seconds for a certificate.
+        verify = threading.Thread(
+            target=controller.done, args=("GET", "/v1/hosts/a.example.com/verify"))
+        verify.start()
+        probes = [threading.Thread(target=probe) for _ in range(20)]
+        for thread in probes:
+            thread.start()
+        for thread in probes:
+            thread.join()
+        assert max(took for took, _ in answers) < 1.5 * SLOWNESS, answers
+        results = {answer["result"]: answer["detail"] for _, answer in answers}
+        assert results.keys() == {"timeout", "not_probed"}, answers
+        assert results["not_probed"] == "not probed: busy", results
+        silent.close()
+        verify.join()
+
+
+def test_a_moved_tunnel_blocks_no_other_change_and_is_shown():
+    with unprivileged.place() as arguments:
+        with ControllerProcess(**arguments) as controller:
+            controller.done("PUT", "/v1/sites/home", {"target": "10.98.0.10:443"})
+        with ControllerProcess(**arguments, tunnel={"ipv4": "10.99.0.0/20"}) as controller:
+            assert put_host(controller, "a.example.com", "127.0.0.1:9").status == 200
+            shown = [p for p in controller.status()["problems"] if "10.98.0.10 is not" in p["what"]]
+            assert len(shown) == 1 and "tunnel:" in shown[0]["fix"], controller.status()
+            moved = controller.done("PATCH", "/v1/sites/home", {"address": "10.99.0.10",
+                                                                "target": "10.99.0.10:443"})
+            assert moved["changes"][0]["name"] == "home", moved
+            assert not any("is not one of" in p["what"] for p in controller.status()["problems"])
 
 
 def test_rollback_restores_the_whole_state():
@@ -203,7 +270,7 @@ def test_rollback_restores_the_whole_state():
 
 
 def test_owners_and_prune():
-    with both() as (_, controller):
+    with unprivileged_port() as controller:
         two = host_yaml("a.example.com", ("127.0.0.1", 9)) + \
             '  "b.example.com": {site: direct, target: "127.0.0.1:9"}\n'
         assert controller.apply(two, owner="git").status == 200
@@ -216,24 +283,35 @@ def test_owners_and_prune():
                                   prune=True)
         assert [(c["sign"], c["name"]) for c in pruned.document["changes"]] == [
             ("-", "b.example.com")], pruned
-        names = [i["name"] for i in controller.get("/v1/hosts")["items"]]
-        assert names == ["a.example.com", "c.example.com"], names
+
+        def names():
+            return [i["name"] for i in controller.get("/v1/hosts")["items"]]
+
+        assert names() == ["a.example.com", "c.example.com"], names()
+        for texts in [[], [""], ["# hosts\n", ""]]:
+            files = [{"path": "a.yaml", "text": text} for text in texts]
+            empty = controller.request("POST", "/v1/apply",
+                                       {"files": files, "owner": "git", "prune": True})
+            assert empty.status == 400 and "hold nothing" in empty.document["detail"], empty
+        assert names() == ["a.example.com", "c.example.com"], names()
+        assert controller.apply("{}", owner="git", prune=True).status == 200
+        assert names() == ["c.example.com"], names()
         assert controller.apply(two, owner="Not Valid").status == 400
 
 
 def test_preconditions():
-    with both() as (_, controller):
+    with unprivileged_port() as controller:
         assert put_host(controller, "a.example.com", "127.0.0.1:9",
-                        {"If-Match": '"0"'}).document["revision"] == 1
-        stale = put_host(controller, "b.example.com", "127.0.0.1:9", {"If-Match": '"0"'})
-        assert stale.status == 412 and "1 now" in stale.document["detail"], stale
+                        {"If-Match": '"1"'}).document["revision"] == 2
+        stale = put_host(controller, "b.example.com", "127.0.0.1:9", {"If-Match": '"1"'})
+        assert stale.status == 412 and "2 now" in stale.document["detail"], stale
         assert put_host(controller, "b.example.com", "127.0.0.1:9", {"If-Match": "*"}).status == 200
         odd = put_host(controller, "b.example.com", "127.0.0.1:10", {"If-Match": "7"})
         assert odd.status == 400, odd
 
 
 def test_wrong_http():
-    with ControllerProcess() as controller:
+    with alone() as controller:
         for path in ["/", "/v1", "/v2/status", "/v1/hosts/a/b/c", "/v1/hosts/"]:
             answer = controller.request("GET", path)
             assert answer.status == 404, (path, answer)
@@ -245,8 +323,16 @@ def test_wrong_http():
         assert controller.request("PATCH", "/v1/hosts/x", {}).headers["Allow"] == "DELETE, GET, PUT"
         assert controller.request("HEAD", "/v1/status").status == 200
         assert controller.request("GET", "/v1/hosts/%zz").status == 400
+        host = {"site": "direct", "target": "127.0.0.1:9"}
+        for query, part in [("owner=%zz", "escape"), ("%zz=git", "escape"), ("owner=%4", "escape"),
+                            ("onwer=git", '"onwer"; known are owner, message')]:
+            answer = controller.request("PUT", "/v1/hosts/a.example.com?" + query, host)
+            assert answer.status == 400 and part in answer.document["detail"], (query, answer)
+        answer = controller.request("GET", "/v1/status?verbose=1")
+        assert answer.status == 400 and '"verbose"' in answer.document["detail"], answer
         for body in [b"", b"{", b"[1]", b"\xff\xfe", b'{"files": 3}', b'{"fils": []}', b"[" * 100_000,
-                     b'{"files": [], "prune": "yes"}', b'{"files": [{"path": "x"}]}',
+                     b'{"files": [], "files": []}', b'{"files": [], "prune": "yes"}',
+                     b'{"files": [{"path": "x"}]}',
                      b'{"files": [], "message": "two\\nlines"}', b'{"a": 1e999}']:
             answer = controller.raw("POST", "/v1/apply", body)
             assert answer.status == 400 and answer.document["detail"], (body[:50], answer)
@@ -254,7 +340,7 @@ def test_wrong_http():
 
 
 def test_a_body_over_the_limit_is_refused_and_the_connection_survives():
-    with ControllerProcess() as controller:
+    with alone() as controller:
         large = controller.raw("POST", "/v1/apply", b"x" * (17 << 20))
         assert large.status == 413, large
         fits = controller.raw("POST", "/v1/apply", b" " * (16 << 20), timeout=120)
@@ -265,7 +351,7 @@ def test_a_body_over_the_limit_is_refused_and_the_connection_survives():
 
 
 def test_readers_see_whole_states_while_writers_write():
-    with both() as (_, controller):
+    with unprivileged_port() as controller:
         put_host(controller, "a0.example.com", "127.0.0.1:9")
         results, failures = [], []
 
@@ -276,8 +362,8 @@ def test_readers_see_whole_states_while_writers_write():
         def read():
             for _ in range(20):
                 document = controller.get("/v1/hosts")
-                # One host with each revision: whoever sees another number sees a mixture.
-                if len(document["items"]) != document["revision"]:
+                # One host with each revision but the first: another number is a mixture.
+                if len(document["items"]) != document["revision"] - 1:
                     failures.append(document)
 
         threads = [threading.Thread(target=write, args=(n,)) for n in range(12)]
@@ -286,17 +372,26 @@ def test_readers_see_whole_states_while_writers_write():
             thread.start()
         for thread in threads:
             thread.join()
-        assert sorted(results) == list(range(2, 14)), results
+        assert sorted(results) == list(range(3, 15)), results
         assert not failures, failures[0]
-        assert len(controller.get("/v1/revisions")["items"]) == 13
+        assert len(controller.get("/v1/revisions")["items"]) == 14
 
 
 def test_who_made_a_revision_is_recorded():
-    with ControllerProcess() as controller:
+    with alone() as controller:
         put_host(controller, "a.example.com", "127.0.0.1:9", owner="git", message="by git")
         item = controller.get("/v1/revisions")["items"][0]
         assert item["uid"] == os.getuid() and item["owner"] == "git", item
         assert item["message"] == "by git" and item["summary"] == "+host a.example.com", item
+
+
+def test_at_the_end_only_its_own_socket_is_removed():
+    with alone() as controller:
+        os.rename(controller.socket_path, controller.socket_path + ".moved")
+        with open(controller.socket_path, "w") as file:
+            file.write("another's")
+        assert controller.terminate() == 0
+        assert os.path.getsize(controller.socket_path) == len("another's")
 
 
 cases.run(globals())

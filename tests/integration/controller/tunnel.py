@@ -187,8 +187,40 @@ def test_a_home_comes_up_and_its_host_is_reached_through_the_tunnel():
             assert not any("repaired" in line for line in next_one.lines), next_one.lines
             assert tls_ask(port, "app.example.com") == "?"
             next_one.done("DELETE", "/v1/hosts/app.example.com")
-            next_one.done("DELETE", "/v1/sites/one")
+            last = next_one.done("DELETE", "/v1/sites/one")["steps"]
+            assert last[-1]["state"] == "waiting" and "drained" in last[-1]["error"], last
+            assert "adit0" in run("ip", "-br", "link"), "its host's connections may still drain"
+            next_one.wait_until("the interface is gone", lambda s: s["steps"] == [])
             assert "adit0" not in run("ip", "-br", "link"), "the last key takes the interface away"
+
+
+def test_a_wireguard_interface_of_somebody_else_stays_as_it_is():
+    with vps(homes=1) as (_, controller, one):
+        private, _ = make_keys()
+        run("wireguard-go", "adit0")
+        run("wg", "set", "adit0", "listen-port", "51999", "private-key", "/dev/stdin", "peer",
+            one.public_key, "allowed-ips", "10.8.0.2/32", input=private)
+        run("ip", "addr", "add", "10.8.0.1/24", "dev", "adit0")
+        before = run("wg", "showconf", "adit0") + run("ip", "addr", "show", "adit0")
+        site = {"networks": ["10.31.0.0/24"], "public_key": one.public_key}
+        steps = controller.done("PUT", "/v1/sites/one", site)["steps"]
+        assert steps[0]["state"] == "failing" and "adit did not make" in steps[0]["error"], steps
+        assert "interface:" in steps[0]["fix"], steps
+        controller.done("DELETE", "/v1/sites/one")
+        controller.wait_until("nothing is left to do", lambda s: s["steps"] == [])
+        assert run("wg", "showconf", "adit0") + run("ip", "addr", "show", "adit0") == before
+        run("ip", "link", "del", "adit0")
+
+
+def test_where_ipv6_is_off_the_tunnel_has_ipv4_only():
+    with vps(homes=1) as (_, controller, one):
+        run("sysctl", "-q", "-w", "net.ipv6.conf.default.disable_ipv6=1")
+        site = {"networks": ["10.31.0.0/24"], "public_key": one.public_key}
+        steps = controller.done("PUT", "/v1/sites/one", site)["steps"]
+        assert all(s["state"] == "done" for s in steps), steps
+        assert "inet 10.98.0.1/20" in run("ip", "addr", "show", "adit0")
+        assert "inet6" not in run("ip", "addr", "show", "adit0")
+        controller.wait_for("IPv6 is off for adit0")
 
 
 cases.run(globals())

@@ -63,6 +63,17 @@ TEST_CASE("body: only JSON objects of bounded depth", "[controller]") {
   }
 }
 
+TEST_CASE("body: a key twice in one object is refused", "[controller]") {
+  CHECK(parse_object(R"({"a": {"site": 1}, "b": {"site": 2}, "c": [{"a": 1}, {"a": 2}]})"));
+  for (const char* body : {R"({"site": "a", "site": "b"})", R"({"x": [{"site": 1, "site": 1}]})",
+                           R"({"x": {"site": {}, "site": {}}})"}) {
+    CAPTURE(body);
+    const auto parsed = parse_object(body);
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().what == "member \"site\" is written twice");
+  }
+}
+
 TEST_CASE("body: members by type, unknown ones refused", "[controller]") {
   const json body = {{"owner", "git"}, {"prune", true}, {"n", 1}};
   CHECK(text_member(body, "owner", "cli") == "git");

@@ -18,15 +18,12 @@ Handler saying(const std::string& what) {
   };
 }
 
-Response ask(const std::string& method, const std::string& path) {
+Response ask(Request request) {
   const Router router({{"GET", "/v1/routes/{name}", saying("route")},
                        {"GET", "/v1/routes/test", saying("test")},
                        {"GET", "/v1/hosts/{name}", saying("host")},
-                       {"PUT", "/v1/hosts/{name}", saying("put")},
+                       {"PUT", "/v1/hosts/{name}", saying("put"), {"owner", "message"}},
                        {"POST", "/v1/hosts/{name}/probe", saying("probe")}});
-  Request request;
-  request.method = method;
-  request.path = path;
   Response answer;
   int replies = 0;
   router.route(request, [&](Response response) {
@@ -35,6 +32,17 @@ Response ask(const std::string& method, const std::string& path) {
   });
   CHECK(replies == 1);
   return answer;
+}
+
+Response ask(const std::string& method, const std::string& path) {
+  Request request;
+  request.method = method;
+  request.path = path;
+  return ask(std::move(request));
+}
+
+std::string detail_of(const Response& response) {
+  return json::parse(response.body)["detail"];
 }
 
 }  // namespace
@@ -72,6 +80,26 @@ TEST_CASE("router: broken escapes are 400", "[controller]") {
   const std::string path = GENERATE("/v1/hosts/%", "/v1/hosts/%4", "/v1/hosts/%zz", "/%/hosts/a");
   CAPTURE(path);
   CHECK(ask("GET", path).status == 400);
+}
+
+TEST_CASE("router: a query that cannot be read, or asks for what is not there, is 400",
+          "[controller]") {
+  Request request;
+  request.method = "PUT";
+  request.path = "/v1/hosts/a";
+  request.query = {{"owner", "git"}, {"message", ""}};
+  CHECK(ask(request).body == "put|a");
+  request.query["onwer"] = "git";
+  const Response unknown = ask(request);
+  CHECK(unknown.status == 400);
+  CHECK(detail_of(unknown) == "unknown query argument \"onwer\"; known are owner, message");
+  request.method = "GET";
+  CHECK(detail_of(ask(request)) == "unknown query argument \"message\"; this path takes none");
+  request.query.clear();
+  request.has_broken_query = true;
+  const Response broken = ask(request);
+  CHECK(broken.status == 400);
+  CHECK(detail_of(broken) == "the query has a broken % escape");
 }
 
 TEST_CASE("message: percent-decoding", "[controller]") {

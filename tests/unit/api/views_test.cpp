@@ -126,6 +126,35 @@ TEST_CASE("views: status is ok only when nothing is wrong", "[controller]") {
                                     {"fix", "fix"}}));
 }
 
+TEST_CASE("views: what clashes with the machine as it is by now is a problem of status",
+          "[controller]") {
+  apply::Snapshot it = snapshot();
+  add_peer(it, 5);
+  const auto said = [&] {
+    std::vector<std::string> out;
+    const json status = status_json(LiveView(it, kNow));
+    for (const json& problem : status["problems"]) {
+      out.push_back(problem["what"]);
+      CHECK_FALSE(problem["fix"].get<std::string>().empty());
+    }
+    return out;
+  };
+  const std::string pending = "site later has no public key yet";
+  CHECK(said() == std::vector{pending});
+  it.own_networks = {IpPrefix::parse("10.30.0.0/16").value()};
+  CHECK(said() ==
+        std::vector{pending, std::string("site home: 10.30.0.0/24 overlaps 10.30.0.0/16, a network "
+                                         "of this VPS")});
+  it.own_networks.clear();
+  auto node = std::make_shared<apply::NodeContext>(*it.node);
+  node->identity.pool.v4 = IpPrefix::parse("10.99.0.0/20").value();
+  it.node = node;
+  CHECK(said().size() == 3);
+  CHECK(said().back() ==
+        "site later: 10.98.0.11 is not one of this node's site addresses, 10.99.0.10 to "
+        "10.99.7.255");
+}
+
 TEST_CASE("views: counters, ports and targets", "[controller]") {
   apply::Snapshot it = snapshot();
   add_peer(it, 5);
@@ -144,6 +173,14 @@ TEST_CASE("views: counters, ports and targets", "[controller]") {
   CHECK(node["implementation"] == "userspace");
   CHECK(node["endpoint"] == "vps.example.com:51820");
   CHECK(node["addresses"] == json::array({"10.98.0.1", "fd00:db8:ad17::1"}));
+}
+
+TEST_CASE("views: what an undo leaves is said where there is something to say", "[controller]") {
+  apply::ChangeResult result;
+  result.undo = "adit rollback 1";
+  CHECK_FALSE(to_json(result).contains("undo_note"));
+  result.undo_note = "the first key stays";
+  CHECK(to_json(result)["undo_note"] == "the first key stays");
 }
 
 TEST_CASE("views: a question about a route takes the port that clients see", "[controller]") {

@@ -171,7 +171,10 @@ TEST_CASE("change flow: a patch of the key alone may be made by anybody", "[cont
   REQUIRE(world.flow.change(request, world.now));
   const auto keyed = world.change(PatchSite{"home", {{"public_key", kKeyText}}});
   REQUIRE(keyed);
-  CHECK(keyed->undo.empty());  // the first key cannot be taken back
+  CHECK(keyed->undo.empty());  // the first key cannot be taken back, and the note says so
+  CHECK(keyed->undo_note ==
+        "the first key of home can be replaced (adit site set-key home KEY); it goes only with its "
+        "site (adit site rm home)");
   CHECK(world.flow.state()->resources.sites.at("home").owner == "git");
   const auto denied = world.change(PatchSite{"home", {{"keepalive", "30s"}}});
   REQUIRE_FALSE(denied);
@@ -196,6 +199,63 @@ TEST_CASE("undo: one command for each kind of change", "[controller]") {
       PatchSite{"home", {{"public_key", "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="}}});
   REQUIRE(key);
   CHECK(key->undo == "adit site set-key home " + kKeyText);
+  CHECK(key->undo_note.empty());
+}
+
+namespace {
+
+const std::string kOtherKey = "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  return text.replace(text.find(from), from.size(), to);
+}
+
+}  // namespace
+
+TEST_CASE("undo: an apply that changes a key names the command that a rollback is not",
+          "[controller]") {
+  World world;
+  REQUIRE(world.apply(kHome));
+  const auto before = world.flow.state()->resources;
+  const std::string other = replaced(kHome, kKeyText, kOtherKey);
+  SECTION("nothing but the key") {
+    const auto key = world.apply(other);
+    REQUIRE(key);
+    CHECK(key->undo == "adit site set-key home " + kKeyText);
+  }
+  SECTION("the key and more") {
+    const auto both = world.apply(replaced(other, "10.30.0.200:443", "10.30.0.201:443"));
+    REQUIRE(both);
+    CHECK(both->undo == "adit rollback 1 && adit site set-key home " + kKeyText);
+    REQUIRE(world.change(Rollback{1}));  // what both commands do
+    CHECK(world.flow.state()->resources != before);
+    REQUIRE(world.change(PatchSite{"home", {{"public_key", kKeyText}}}));
+    CHECK(world.flow.state()->resources == before);
+  }
+  SECTION("a patch of the key and more") {
+    const auto both =
+        world.change(PatchSite{"home", {{"public_key", kOtherKey}, {"keepalive", "30s"}}});
+    REQUIRE(both);
+    CHECK(both->undo == "adit rollback 1 && adit site set-key home " + kKeyText);
+  }
+}
+
+TEST_CASE("undo: a first key is told apart from a site that came with one", "[controller]") {
+  World world;
+  const std::string key_line = "public_key: " + kKeyText + ", ";
+  REQUIRE(world.apply(replaced(kHome, key_line, "")));
+  const auto first = world.apply(replaced(kHome, "10.30.0.200:443", "10.30.0.201:443"));
+  REQUIRE(first);
+  CHECK(first->undo == "adit rollback 1");
+  CHECK(first->undo_note.find("the first key of home") == 0);
+  const auto with_its_site =
+      world.apply("sites:\n  cabin: {public_key: " + kOtherKey + ", networks: [10.31.0.0/24]}\n");
+  REQUIRE(with_its_site);
+  CHECK(with_its_site->undo == "adit rollback 2");
+  CHECK(with_its_site->undo_note.empty());
+  const auto gone = world.change(RemoveSite{"cabin"});  // a rollback brings its key back
+  REQUIRE(gone);
+  CHECK(gone->undo == "adit rollback 3");
 }
 
 }  // namespace adit::apply::test

@@ -56,6 +56,8 @@ class FakeRelay final : public RelayLink {
 struct FakeTunnel {
   std::optional<wireguard::Link> link;
   wireguard::Device device;
+  bool has_ipv6 = true;
+  std::optional<Error> read_error;       ///< of both reads
   std::map<std::string, Error> failing;  ///< by name of the call
   std::vector<std::string> calls;        ///< those that change something
 };
@@ -69,6 +71,7 @@ class FakeBackend final : public wireguard::Backend {
   }
 
   Result<wireguard::Link> read_link(const std::string&) override {
+    if (tunnel_.read_error) return fail(*tunnel_.read_error);
     if (!tunnel_.link) return fail(Errc::NotFound, "no such link");
     return *tunnel_.link;
   }
@@ -80,6 +83,7 @@ class FakeBackend final : public wireguard::Backend {
 
   Result<void> create_interface(const std::string& name) override {
     return change("create", [&] {
+      if (tunnel_.link) return;
       tunnel_.link.emplace().name = name;
       tunnel_.device = {};
       tunnel_.device.interface = name;
@@ -199,7 +203,8 @@ struct World {
   std::shared_ptr<const NodeContext> node = make_node();
   Reconciler reconciler{
       TunnelAccess([this]() { return open(); },
-                   [this](const std::string&) { return tunnel.link.has_value(); }),
+                   {[this](const std::string&) { return tunnel.link.has_value(); },
+                    [this](const std::string&) { return tunnel.has_ipv6; }}),
       relay,
       private_key,
       "adit0",

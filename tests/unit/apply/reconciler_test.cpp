@@ -1,6 +1,7 @@
 #include "controller/apply/reconciler.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "controller/apply/backoff.hpp"
 #include "tests/support/catch.hpp"
@@ -77,7 +78,7 @@ TEST_CASE("reconciler: a home with a key makes interface, peer, route and table"
 TEST_CASE("reconciler: a missing privilege is said once, tried with back-off, and stops no host",
           "[controller]") {
   World world;
-  world.tunnel.failing["create"] = error(Errc::Denied, "no CAP_NET_ADMIN");
+  world.tunnel.failing["create"] = Error{Errc::Denied, "no CAP_NET_ADMIN", EPERM};
   const auto result = world.apply(kHome);
   REQUIRE(result);
   CHECK(world.relay.live);  // the route table does not wait for the tunnel
@@ -129,14 +130,191 @@ TEST_CASE("reconciler: drift is repaired and reported once", "[controller]") {
 TEST_CASE("reconciler: somebody who changes it back each time is not fought without end",
           "[controller]") {
   World world;
-  REQUIRE(world.apply(kDirect));
-  for (int i = 0; i < 240; ++i) {  // one minute
+  REQUIRE(world.apply(kHome));
+  live(world, Seconds{2});
+  world.reconciler.take_notes();
+  world.relay.sets = 0;
+  world.tunnel.calls.clear();
+  for (int i = 0; i < 4 * 120; ++i) {  // two minutes
     world.relay.live->revision = 1;
     world.relay.live->routes.clear();
+    world.tunnel.link->kernel_routes.clear();
     world.reconciler.tick(world.now);
     world.pass(Milliseconds{250});
   }
-  CHECK(world.relay.sets <= 62);  // at most with each look at it
+  CHECK(world.relay.sets >= 5);  // 0, 0.5, 1, 2, 4 … 60 s apart
+  CHECK(world.relay.sets <= 10);
+  CHECK(count_calls(world, "add_kernel_route") >= 5);
+  CHECK(count_calls(world, "add_kernel_route") <= 10);
+  const auto notes = world.reconciler.take_notes();
+  const auto count = [&](std::string_view part) {
+    return std::count_if(notes.begin(), notes.end(), [&](const Note& note) {
+      return note.text.find(part) != std::string::npos;
+    });
+  };
+  CHECK(count("repaired: ") == 2);
+  CHECK(count("somebody else changes it back") == 2);
+  CHECK(notes.size() == 4);
+
+  // When it is over, the last pause ends it, and a later slip is repaired at once again.
+  live(world, Seconds{70});
+  CHECK(world.tunnel.link->kernel_routes.size() == 1);
+  CHECK(world.relay.live->routes.size() == 1);
+  CHECK(world.reconciler.open_steps().empty());
+  live(world, Seconds{200});
+  world.relay.live->routes.clear();
+  live(world, Milliseconds{1250});
+  CHECK(world.relay.live->routes.size() == 1);
+}
+
+TEST_CASE("reconciler: nothing leaves the tunnel before the relay has the table without it",
+          "[controller]") {
+  World world;
+  REQUIRE(world.apply(kHome));
+  world.relay.away = error(Errc::Unavailable, "relay: no answer");
+  const auto refused = world.change(Rollback{0});
+  REQUIRE(refused);
+  REQUIRE(refused->steps.size() == 2);
+  CHECK(refused->steps[1].kind == "delete_interface");
+  CHECK(refused->steps[1].state == StepState::Waiting);
+  CHECK(refused->steps[1].error == "comes after: the route table");
+  live(world, Seconds{60});
+  CHECK(world.tunnel.link);
+
+  world.relay.away.reset();
+  world.relay.set_problems = {"no"};
+  live(world, Seconds{60});
+  CHECK(world.tunnel.link);
+  world.relay.set_problems.clear();
+  live(world, Seconds{70});
+  CHECK_FALSE(world.tunnel.link);
+  CHECK(world.reconciler.open_steps().empty());
+}
+
+TEST_CASE("reconciler: the tunnel stays while connections of removed routes drain",
+          "[controller]") {
+  World world;
+  REQUIRE(world.apply("sites:\n  home: {public_key: " + kKeyText +
+                      ", networks: [10.30.0.0/24], target: 10.30.0.200:443}\n"
+                      "hosts:\n  app.example.com: {site: home, drain: 30s}\n"
+                      "  b.example.com: {site: home}\n"));
+  const auto removed = world.change(Rollback{0});
+  REQUIRE(removed);
+  CHECK(world.relay.live->routes.empty());
+  CHECK(removed->steps.back().state == StepState::Waiting);
+  CHECK(removed->steps.back().error == "until the connections of removed routes have drained");
+  live(world, Seconds{29});
+  CHECK(world.tunnel.link);
+  live(world, Milliseconds{1500});
+  CHECK_FALSE(world.tunnel.link);
+  CHECK(world.reconciler.open_steps().empty());
+}
+
+TEST_CASE("reconciler: a host that moves away leaves its old network after its drain",
+          "[controller]") {
+  World world;
+  const auto with = [](const std::string& networks, const std::string& target) {
+    return "sites:\n  home: {public_key: " + kKeyText + ", networks: [" + networks +
+           "], target: " + target + "}\nhosts:\n  app.example.com: {site: home}\n";
+  };
+  REQUIRE(world.apply(with("10.30.0.0/24", "10.30.0.200:443")));
+  REQUIRE(world.apply(with("10.31.0.0/24", "10.31.0.200:443")));
+  CHECK(world.tunnel.link->kernel_routes.size() == 2);
+  live(world, Seconds{4});
+  CHECK(world.tunnel.link->kernel_routes.size() == 2);
+  live(world, Seconds{2});
+  CHECK(world.tunnel.link->kernel_routes.size() == 1);
+}
+
+TEST_CASE("reconciler: a controller without records leaves a serving relay alone", "[controller]") {
+  World world;
+  world.relay.live.emplace().revision = 7;
+  world.relay.live->routes.push_back(control::Route{.name = "host/a.example.com",
+                                                    .pattern = *HostPattern::parse("a.example.com"),
+                                                    .port = 443,
+                                                    .site = "direct",
+                                                    .targets = {}});
+  live(world, Seconds{30});
+  CHECK(world.relay.sets == 0);
+  REQUIRE(world.reconciler.open_steps().size() == 1);
+  CHECK(world.reconciler.open_steps()[0].error.find("serves revision 7") != std::string::npos);
+  REQUIRE(world.apply(kDirect));  // a person who says so
+  CHECK(world.relay.live->revision == 1);
+  CHECK(world.reconciler.open_steps().empty());
+}
+
+TEST_CASE("reconciler: somebody else's WireGuard interface is not taken over", "[controller]") {
+  const auto has_peer_without_key = GENERATE(false, true);
+  CAPTURE(has_peer_without_key);
+  World world;
+  world.tunnel.link.emplace().name = "adit0";
+  world.tunnel.device.interface = "adit0";
+  if (has_peer_without_key) {
+    world.tunnel.device.peers.emplace_back().public_key = wireguard::PublicKey{{7, 7, 7}};
+  } else {
+    world.tunnel.device.public_key = wireguard::PublicKey{{9, 9, 9}};
+  }
+  const wireguard::Device before = world.tunnel.device;
+  const auto result = world.apply(kHome);
+  REQUIRE(result);
+  CHECK(world.tunnel.device == before);
+  CHECK(world.tunnel.link->addresses.empty());
+  CHECK(world.relay.live);
+  const auto& first = result->steps.front();
+  CHECK(first.state == StepState::Failing);
+  CHECK(first.error.find("adit did not make") != std::string::npos);
+  CHECK(first.fix.find("interface:") != std::string::npos);
+  live(world, Seconds{60});
+  CHECK(world.tunnel.device == before);
+}
+
+TEST_CASE("reconciler: an interface that wireguard-go has just made is taken as it is",
+          "[controller]") {
+  World world;
+  world.tunnel.link.emplace().name = "adit0";
+  world.tunnel.device.interface = "adit0";
+  REQUIRE(world.apply(kHome));
+  CHECK(world.tunnel.device.public_key == world.node->identity.public_key);
+  CHECK(count_calls(world, "create") == 0);
+}
+
+TEST_CASE("reconciler: where IPv6 is off the tunnel has IPv4 only, and nothing fails",
+          "[controller]") {
+  World world;
+  world.tunnel.has_ipv6 = false;
+  const auto result = world.apply(kHome);
+  REQUIRE(result);
+  CHECK(world.reconciler.open_steps().empty());
+  REQUIRE(world.tunnel.link->addresses.size() == 1);
+  CHECK(world.tunnel.link->addresses[0].address.is_v4());
+  CHECK(count_notes(world, "IPv6 is off") == 1);
+  world.tunnel.has_ipv6 = true;
+  live(world, Seconds{11});
+  CHECK(world.tunnel.link->addresses.size() == 2);
+}
+
+TEST_CASE("reconciler: a look that fails tells nothing: no peer is set again", "[controller]") {
+  World world;
+  REQUIRE(world.apply(kHome));
+  const auto calls = world.tunnel.calls.size();
+  world.tunnel.read_error = error(Errc::System, "ENOBUFS");
+  live(world, Seconds{30});
+  CHECK(world.tunnel.calls.size() == calls);
+  CHECK(world.reconciler.observed().interface_problem == "ENOBUFS");
+  world.tunnel.read_error.reset();
+  live(world, Seconds{30});
+  CHECK(world.tunnel.calls.size() == calls);
+  CHECK(world.reconciler.observed().interface_problem.empty());
+}
+
+TEST_CASE("reconciler: what a dry run has seen is still repaired", "[controller]") {
+  World world;
+  REQUIRE(world.apply(kDirect));
+  live(world, Seconds{2});
+  world.relay.live->routes.clear();
+  world.reconciler.preview(world.flow.state()->desired, world.now);
+  live(world, Milliseconds{1250});
+  CHECK(world.relay.live->routes.size() == 1);
 }
 
 TEST_CASE("reconciler: a relay that restarts without a table gets it again", "[controller]") {
@@ -175,6 +353,7 @@ TEST_CASE("reconciler: an interface is deleted with the last key, if it is ours"
   World world;
   REQUIRE(world.apply(kHome));
   REQUIRE(world.change(Rollback{0}));
+  live(world, Seconds{6});  // the drain of its host
   CHECK_FALSE(world.tunnel.link);
 
   World other;
@@ -194,7 +373,12 @@ TEST_CASE("reconciler: a silent site is looked at twice a second, others every t
   world.tunnel.device.peers[0].latest_handshake = world.now.wall;
   world.pass(Milliseconds{600});
   world.reconciler.tick(world.now);
-  CHECK(world.reconciler.next_due() - world.now.steady >= Milliseconds{400});
+  // Only the relay's poll is left within ten seconds: a peer that vanishes is not noticed before.
+  world.tunnel.device.peers[0].persistent_keepalive = Seconds{7};
+  live(world, Seconds{9});
+  CHECK(world.tunnel.device.peers[0].persistent_keepalive == Seconds{7});
+  live(world, Seconds{2});
+  CHECK(world.tunnel.device.peers[0].persistent_keepalive == Seconds{25});
   // The handshake grows old: silent again at the next look.
   world.pass(Seconds{200});
   world.reconciler.tick(world.now);

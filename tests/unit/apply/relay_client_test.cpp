@@ -94,6 +94,34 @@ TEST_CASE("relay_client: asks over one connection and knows whom it speaks with"
   CHECK(client.version() == control::kProtocolVersion);
 }
 
+TEST_CASE("relay_client: a table is set with the digest by which it is known again", "[apply]") {
+  std::promise<std::uint64_t> digest;
+  FakeRelay relay({[&](FakeRelay::Peer& peer) {
+    peer.greet();
+    const auto question = peer.receive();
+    digest.set_value(std::get<control::Set>(question->message).digest);
+    peer.answer(question->id, control::SetReply{});
+  }});
+  RelayClient client(relay.path(), "test");
+  REQUIRE(client.set(table_of(2), enough()));
+  CHECK(digest.get_future().get() == control::digest(table_of(2)));
+}
+
+TEST_CASE("relay_client: who owns the socket is not for the relay to say", "[apply]") {
+  FakeRelay relay({[](FakeRelay::Peer& peer) {
+    peer.greet();
+    const auto question = peer.receive();
+    control::Stats stats = stats_with(1);
+    stats.supervisor_pid = 1;
+    stats.data_pid = 2;
+    peer.answer(question->id, stats);
+  }});
+  RelayClient client(relay.path(), "test");
+  const auto stats = client.stats(enough()).value();
+  CHECK(stats.supervisor_pid == static_cast<std::uint32_t>(::getpid()));  // who listens
+  CHECK(stats.data_pid == 2);
+}
+
 TEST_CASE("relay_client: introduces itself with its versions", "[apply]") {
   std::promise<control::Hello> said;
   auto hello = said.get_future();

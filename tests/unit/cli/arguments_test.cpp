@@ -77,6 +77,8 @@ TEST_CASE("arguments: names that are also commands stay names", "[cli]") {
 
 TEST_CASE("arguments: a repeated option takes one word each time", "[cli]") {
   CHECK(path_of(parsed({"apply", "-f", "a.yaml", "-f", "-", "--dry-run"})) == "apply");
+  CHECK(path_of(parsed({"apply", "-f", "a.yaml", "--wait"})) == "apply");
+  CHECK(path_of(parsed({"apply", "--wait", "-f", "a.yaml"})) == "apply");
   CHECK(error_of(parsed({"apply", "-f", "a.yaml", "b.yaml"})) ==
         "adit apply has no use for \"b.yaml\" (see adit apply --help)");
 }
@@ -106,6 +108,13 @@ TEST_CASE("arguments: wrong usage names what would be right", "[cli]") {
                Row{{"completion", "bash", "-o", "json"}, "takes no -o"},
                Row{{"site", "config", "home", "--format", "wgquick"}, "did you mean \"wg-quick\"?"},
                Row{{"apply", "-f", "x", "--prune"}, "--prune requires --owner"},
+               Row{{"apply", "-f", "x", "--wait", "accepted"}, "no use for \"accepted\""},
+               Row{{"--socket", "", "status"}, "--socket needs the path"},
+               Row{{"route", "test", "a.test", "--alpn", "h2"},
+                   "adit route test --alpn is not in this version"},
+               Row{{"route", "test", "--from=192.0.2.1", "a.test"},
+                   "adit route test --from is not in this version"},
+               Row{{"route", "test", "a.test", "--form"}, "has no option \"--form\""},
                Row{{"rollback", "-1"}, "`adit history` lists them"},
                Row{{"rollback", "x"}, "`adit history` lists them"});
   CAPTURE(row.in);

@@ -3,7 +3,6 @@
 #include <random>
 #include <string_view>
 
-#include "controller/cli/process_memory.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace adit::cli;
@@ -81,29 +80,4 @@ TEST_CASE("key_search: the marker of every kind of PEM key", "[cli]") {
   const std::string_view certificate = "-----BEGIN CERTIFICATE-----\n-----BEGIN PUBLIC KEY-----\n";
   other.feed(0, {reinterpret_cast<const std::uint8_t*>(certificate.data()), certificate.size()});
   CHECK(other.hits().empty());
-}
-
-TEST_CASE("process_memory: the scan finds what this process holds, and only that", "[cli]") {
-  std::mt19937_64 random(10);
-  CHECK(proves_itself(one_needle(random_bytes(random, 32))).value());
-  CHECK(proves_itself(pem_markers()).value());
-}
-
-TEST_CASE("process_memory: a key that lies in a page of its own is found by the scan", "[cli]") {
-  std::mt19937_64 random(11);
-  const Bytes key = random_bytes(random, 32);
-  const auto needles = one_needle(key);
-  KeySearch search(needles);
-  const auto scan = scan_memory(getpid(), search);
-  REQUIRE(scan);
-  CHECK(scan->searched_bytes > 1'000'000);
-  CHECK(search.hits().size() == 1);
-}
-
-TEST_CASE("process_memory: a process that is not there is an error, not a clean one", "[cli]") {
-  const auto needles = pem_markers();
-  KeySearch search(needles);
-  const auto scan = scan_memory(0x7ffffff0, search);
-  REQUIRE_FALSE(scan);
-  CHECK(scan.error().code == adit::Errc::NotFound);
 }

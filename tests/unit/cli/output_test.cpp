@@ -2,6 +2,8 @@
 
 #include <sstream>
 
+#include <yaml-cpp/yaml.h>
+
 #include "controller/cli/host_probe.hpp"
 #include "controller/cli/spelling.hpp"
 #include "controller/cli/status_view.hpp"
@@ -22,6 +24,30 @@ TEST_CASE("output: with a document on stdout, stderr keeps silent unless it fail
   CHECK(Json::parse(err.str())["detail"] == "taken");
 }
 
+TEST_CASE("output: what steers a terminal is escaped in JSON and YAML, and reads the same",
+          "[cli]") {
+  const std::string text = GENERATE(as<std::string>(), "\xc2\x9b[2J", "\x7f", "\xc2\x80", "\x1b[2J",
+                                    "\xe2\x80\xae", "\xe2\x81\xa6", "\xef\xbb\xbf", "\xe2\x80\xa8");
+  for (const Format format : {Format::JsonText, Format::YamlText}) {
+    std::ostringstream out;
+    std::ostringstream err;
+    Output output(out, err, format, Terminal{});
+    output.document({{"key" + text, "grüße " + text}});
+    output.failure(Failure{{{"detail", text}}});
+    CAPTURE(out.str(), err.str());
+    for (const std::string& written : {out.str(), err.str()}) {
+      CHECK(written.find(text) == std::string::npos);
+      CHECK(written.find('\\') != std::string::npos);
+    }
+    CHECK(out.str().find("grüße") != std::string::npos);
+    if (format == Format::JsonText) {
+      CHECK(Json::parse(out.str())["key" + text] == "grüße " + text);
+    } else {
+      CHECK(YAML::Load(out.str())["key" + text].as<std::string>() == "grüße " + text);
+    }
+  }
+}
+
 TEST_CASE("output: the same as YAML, and as text", "[cli]") {
   std::ostringstream out;
   std::ostringstream err;
@@ -32,21 +58,30 @@ TEST_CASE("output: the same as YAML, and as text", "[cli]") {
 }
 
 TEST_CASE("host_probe: plain HTTP comes with the Caddyfile that ends TLS at home", "[cli]") {
-  const auto lines =
-      probe_advice("app.example.com", {{"target", "10.30.0.200:8080"}, {"result", "plain_http"}});
+  const Json probe = {{"target", "10.30.0.200:8080"}, {"result", "plain_http"}};
+  const auto lines = probe_advice("app.example.com", probe, "adit change");
   REQUIRE(lines.size() == 5);
   CHECK_THAT(lines[0], Catch::StartsWith("warning: 10.30.0.200:8080 answers plain HTTP, not TLS"));
   CHECK(lines[1] == "  app.example.com {");
   CHECK(lines[2] == "    reverse_proxy 10.30.0.200:8080");
   CHECK(lines[3] == "  }");
+  CHECK(lines[4] == "Then make port 443 of Caddy's machine the target: adit change");
+}
+
+TEST_CASE("host_probe: the Caddyfile of the catch-all has a name that a certificate can have",
+          "[cli]") {
+  const Json probe = {{"target", "10.30.0.200:8080"}, {"result", "plain_http"}};
+  const auto lines = probe_advice("*", probe, "");
+  CHECK_THAT(lines[0], Catch::Contains("for each of your names"));
+  CHECK(lines[1] == "  name.example.com {");
 }
 
 TEST_CASE("host_probe: silence for TLS and for no probe, a hint for all else", "[cli]") {
-  CHECK(probe_advice("a.test", {{"result", "tls"}}).empty());
-  CHECK(probe_advice("a.test", Json()).empty());
+  CHECK(probe_advice("a.test", {{"result", "tls"}}, "").empty());
+  CHECK(probe_advice("a.test", Json(), "").empty());
   for (const char* result : {"refused", "unreachable", "timeout", "closed", "other", "new-word"}) {
-    const auto lines =
-        probe_advice("a.test", {{"target", "10.0.0.1:1"}, {"result", result}, {"detail", "why"}});
+    const auto lines = probe_advice(
+        "a.test", {{"target", "10.0.0.1:1"}, {"result", result}, {"detail", "why"}}, "");
     CAPTURE(result);
     REQUIRE(lines.size() == 1);
     CHECK_THAT(lines[0], Catch::StartsWith("hint: 10.0.0.1:1 ") && Catch::EndsWith(" (why)"));

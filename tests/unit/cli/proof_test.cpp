@@ -1,22 +1,39 @@
 #include "controller/cli/proof.hpp"
 
 #include "controller/cli/public_endpoint.hpp"
+#include "controller/cli/relay_inspection.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace adit::cli;
 
 namespace {
 
+SeenCertificate certificate(std::string place) {
+  SeenCertificate seen;
+  seen.place = std::move(place);
+  seen.fingerprint_sha256 = "AB:CD";
+  seen.subject = "CN=app.example.com";
+  seen.issuer = "CN=Home CA";
+  seen.not_after = "2027-01-31";
+  return seen;
+}
+
+SeenCertificate no_certificate(std::string place, bool is_silent) {
+  SeenCertificate seen;
+  seen.place = std::move(place);
+  seen.error = "refused";
+  seen.is_silent = is_silent;
+  return seen;
+}
+
 Proof good_proof() {
   Proof proof;
   proof.host = "app.example.com";
-  proof.outside = {"198.51.100.7:443", "AB:CD",      "CN=app.example.com",
-                   "CN=Home CA",       "2027-01-31", ""};
-  proof.home = {
-      "10.30.0.200:443 at home", "AB:CD", "CN=app.example.com", "CN=Home CA", "2027-01-31", ""};
-  proof.relayed = {517, 2048};
+  proof.outside.seen = {certificate("198.51.100.7:443")};
+  proof.home = certificate("10.30.0.200:443 at home");
+  proof.relayed = {517, 2048, 1, 0};
   proof.checks = {certificates_check(proof.outside, proof.home),
-                  relayed_check(proof.relayed, true),
+                  relayed_check(proof.relayed, 1),
                   {"relay_memory", CheckState::Passed, "no key in 14.2 MB"}};
   return proof;
 }
@@ -49,8 +66,8 @@ TEST_CASE("proof: without UTF-8 the marks are ASCII", "[cli]") {
 
 TEST_CASE("proof: another certificate outside fails, and says what that means", "[cli]") {
   Proof proof = good_proof();
-  proof.outside.fingerprint_sha256 = "EE:EE";
-  proof.outside.issuer = "CN=Somebody Else";
+  proof.outside.seen[0].fingerprint_sha256 = "EE:EE";
+  proof.outside.seen[0].issuer = "CN=Somebody Else";
   proof.checks[0] = certificates_check(proof.outside, proof.home);
   CHECK(proof.checks[0].state == CheckState::Failed);
   CHECK_THAT(proof.checks[0].detail,
@@ -60,16 +77,58 @@ TEST_CASE("proof: another certificate outside fails, and says what that means", 
 }
 
 TEST_CASE("proof: no certificate on either side is never a match", "[cli]") {
-  const SeenCertificate none{"x", "", "", "", "", "refused"};
-  CHECK(certificates_check(none, none).state == CheckState::Failed);
+  const SeenCertificate none = no_certificate("x", true);
+  CHECK(certificates_check({{none}, 0, {}}, none).state == CheckState::Failed);
+  CHECK(certificates_check({}, certificate("home")).state == CheckState::Failed);
   CHECK_THAT(certificates_check(good_proof().outside, none).detail,
              Catch::Contains("target") && Catch::Contains("refused"));
 }
 
-TEST_CASE("proof: bytes that did not come through the relay fail", "[cli]") {
-  CHECK(relayed_check({0, 0}, true).state == CheckState::Failed);
-  CHECK(relayed_check({517, 0}, true).state == CheckState::Failed);
-  CHECK(relayed_check({0, 0}, false).state == CheckState::Unchecked);
+TEST_CASE("proof: every address of a name counts", "[cli]") {
+  const SeenCertificate home = certificate("home");
+  ClientView outside;
+  outside.seen = {certificate("a"), certificate("b")};
+  CHECK(certificates_check(outside, home) ==
+        Check{"certificates_equal", CheckState::Passed,
+              "a client and home see the same one at 2 addresses: CN=app.example.com"});
+  SECTION("one that shows another fails, and is named") {
+    outside.seen[1].fingerprint_sha256 = "EE:EE";
+    CHECK(certificates_check(outside, home).state == CheckState::Failed);
+    CHECK_THAT(certificates_check(outside, home).detail, Catch::Contains(" at b (issued by"));
+  }
+  SECTION("one that is no TLS at all fails") {
+    outside.seen[1] = no_certificate("b", false);
+    CHECK(certificates_check(outside, home) == Check{"certificates_equal", CheckState::Failed,
+                                                     "a client gets no certificate at b: refused"});
+  }
+  SECTION("one where nobody answers is not checked") {
+    outside.seen[0] = no_certificate("a", true);
+    CHECK(certificates_check(outside, home).state == CheckState::Unchecked);
+    CHECK_THAT(certificates_check(outside, home).detail, Catch::Contains("at 1 of 2 addresses"));
+  }
+  SECTION("those that were left out are not checked") {
+    outside.left_out = 3;
+    CHECK(certificates_check(outside, home).state == CheckState::Unchecked);
+    CHECK_THAT(certificates_check(outside, home).detail, Catch::Contains("at 2 of 5 addresses"));
+  }
+}
+
+TEST_CASE("proof: each address has its line, and the one that decides stands for all", "[cli]") {
+  Proof proof = good_proof();
+  proof.outside.seen.push_back(certificate("[2001:db8::7]:443"));
+  proof.outside.seen.push_back(certificate("198.51.100.8:443"));
+  proof.outside.seen[2].fingerprint_sha256 = "EE:EE";
+  proof.outside.seen.push_back(no_certificate("198.51.100.9:443", true));
+  CHECK_THAT(proof_text(proof, Terminal{}),
+             Catch::Contains("  seen by a client   198.51.100.7:443\n"
+                             "                     AB:CD\n"
+                             "                     [2001:db8::7]:443: the same\n"
+                             "                     198.51.100.8:443: EE:EE\n"
+                             "                     198.51.100.9:443: refused\n"
+                             "  seen at home "));
+  const Json document = proof_document(proof);
+  CHECK(document["addresses"].size() == 4);
+  CHECK(document["outside"]["place"] == "198.51.100.8:443");
 }
 
 TEST_CASE("proof: what was not checked makes it incomplete, never verified", "[cli]") {
@@ -85,11 +144,15 @@ TEST_CASE("proof: what was not checked makes it incomplete, never verified", "[c
 }
 
 TEST_CASE("proof: processes that are not a relay are unchecked", "[cli]") {
-  for (const Check& check : inspect_relay({1, getpid()}, {}, 0)) {
+  const auto checks_of = [](pid_t supervisor, pid_t data) {
+    return inspect_relay({{supervisor, data}, {}, 0, {}});
+  };
+  for (const Check& check : checks_of(1, getpid())) {
     CAPTURE(check.name);
     CHECK(check.state == CheckState::Unchecked);
   }
-  CHECK_THAT(inspect_relay({0, 0}, {}, 0).front().detail, Catch::Contains("no relay"));
+  CHECK(checks_of(0, 0).size() == 6);
+  CHECK_THAT(checks_of(0, 0).front().detail, Catch::Contains("no relay"));
 }
 
 TEST_CASE("public_endpoint: the relay's listener here, by the port asked for or bound", "[cli]") {

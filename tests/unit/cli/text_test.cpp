@@ -30,6 +30,13 @@ TEST_CASE("text: nothing that steers a terminal gets through", "[cli]") {
   CHECK(printable(row.in) == row.want);
 }
 
+TEST_CASE("text: lines stay lines", "[cli]") {
+  CHECK(printable_lines("[Interface]\n\nKey = \x1b[2J\r\nend") ==
+        "[Interface]\n\nKey = \\x1b[2J\\x0d\nend");
+  CHECK(printable_lines("a\n") == "a\n");
+  CHECK(printable_lines("").empty());
+}
+
 TEST_CASE("text: is_utf8 takes exactly well-formed text", "[cli]") {
   CHECK(is_utf8(""));
   CHECK(is_utf8("sites: {home: {}}  # grüße \xf0\x9f\x8f\xa0"));

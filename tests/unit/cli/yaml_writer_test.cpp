@@ -158,8 +158,10 @@ TEST_CASE("yaml_writer: what could be read as something else is quoted", "[cli]"
       Row{"", "\"\""}, Row{"443", "\"443\""}, Row{"10.98.0.10", "\"10.98.0.10\""},
       Row{"10.30.0.200:443", "\"10.30.0.200:443\""}, Row{"25s", "\"25s\""}, Row{"a: b", "\"a: b\""},
       Row{"a #b", "\"a #b\""}, Row{"*.lab.example.com", "\"*.lab.example.com\""}, Row{"n", "\"n\""},
-      Row{"line\nnext", "\"line\\nnext\""}, Row{"\x1b[2J", "\"\\x1B[2J\""},
-      Row{"grüße", "\"grüße\""}, Row{"say \"x\\y\"", "\"say \\\"x\\\\y\\\"\""});
+      Row{"line\nnext", "\"line\\nnext\""}, Row{"\xc2\x9b[2J", "\"\\x9B[2J\""},
+      Row{"\xe2\x80\xae", "\"\\u202E\""}, Row{"\xe2\x81\xa9", "\"\\u2069\""},
+      Row{"\x1b[2J", "\"\\x1B[2J\""}, Row{"grüße", "\"grüße\""},
+      Row{"say \"x\\y\"", "\"say \\\"x\\\\y\\\"\""});
   CAPTURE(row.in);
   CHECK(to_yaml(Json(row.in)) == std::string(row.want) + "\n");
 }

@@ -46,6 +46,7 @@ Stats sample_stats() {
   stats.listeners = {{{*IpAddress::parse("::"), 0}, 40'443, ""},
                      {{*IpAddress::parse("192.0.2.1"), 443}, 0, "address in use"}};
   stats.routes = {{"host/app", 1, 2, 3, 4}, {"", 0, 0, 0, 0}};
+  stats.cache_problem = "no space";
   return stats;
 }
 
@@ -54,7 +55,7 @@ std::vector<Message> one_of_each() {
           HelloReply{1, "adit-relay 0.1.0"},
           Check{sample_table()},
           CheckReply{{"port 443 is taken", ""}},
-          Set{sample_table()},
+          Set{sample_table(), 43},
           SetReply{{"bad"}, "cache not written", 42},
           StatsRequest{},
           sample_stats(),

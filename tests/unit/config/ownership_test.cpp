@@ -89,6 +89,19 @@ TEST_CASE("apply: prune under cli and odd owners are refused", "[config]") {
         "beginning with a letter or digit\n");
 }
 
+TEST_CASE("apply: prune by files that hold nothing would remove everything, and is refused",
+          "[config]") {
+  const Resources mine = test::apply_text("sites: {home: {}}\n", {}, kGit).value();
+  const std::string refusal =
+      "prune: the files hold nothing, so all that owner \"git\" has would be removed; if that is "
+      "meant, apply a file with {}\n";
+  CHECK(problems(apply_files({}, mine, kGitPrune, test::facts())) == refusal);
+  CHECK(problems(test::apply_text("", mine, kGitPrune)) == refusal);
+  CHECK(problems(test::apply_text("# all of it is gone\n", mine, kGitPrune)) == refusal);
+  CHECK(test::apply_text("{}\n", mine, kGitPrune)->sites.empty());
+  CHECK(apply_files({}, mine, kGit, test::facts()) == mine);
+}
+
 TEST_CASE("apply: a site keeps the key and the address that the file leaves out", "[config]") {
   auto state = test::apply_text("sites: {home: {address: 10.98.0.77}}\n").value();
   state = set_site_key(state, "home", test::key(1)).value();
@@ -187,4 +200,15 @@ TEST_CASE("rollback: the whole old state, with today's keys", "[config]") {
   CHECK(result.relay == old.relay);
   CHECK(result.sites.at("home").public_key == test::key(3));
   CHECK(result.sites.at("gone").public_key == test::key(2));
+}
+
+TEST_CASE("rollback: across another ULA the IPv6 addresses are today's", "[config]") {
+  const Resources old = test::apply_text("sites: {home: {}}\n").value();
+  NodeFacts moved = test::facts();
+  moved.pool.v6 = test::prefix("fd00:1:2::/64");
+  const auto head = complete_and_validate(old, old, moved, {});
+  REQUIRE(head);
+  const auto back = complete_and_validate(rollback(*head, old), *head, moved, {});
+  CHECK(problems(back).empty());
+  CHECK(back == head);
 }

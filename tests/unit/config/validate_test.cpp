@@ -83,12 +83,63 @@ TEST_CASE("validate: the IPv6 address follows a new ULA", "[config]") {
   CHECK(again->sites.at("a").address6 == test::address("fd00:1:2::a"));
 }
 
-TEST_CASE("validate: an address outside a moved pool is refused", "[config]") {
+TEST_CASE("validate: an address from before the pool was moved stays; another one is refused",
+          "[config]") {
   const auto head = validated(with_sites({"a"}));
   REQUIRE(head);
   NodeFacts moved = test::facts();
   moved.pool.v4 = test::prefix("10.98.16.0/20");
-  CHECK_FALSE(complete_and_validate(*head, *head, moved, {}));
+  Resources wanted = *head;
+  wanted.sites.at("a") = Site{};  // as an apply that does not say the address
+  wanted.sites["b"];
+  const auto kept = complete_and_validate(wanted, *head, moved, {});
+  REQUIRE(kept);
+  CHECK(kept->sites.at("a") == head->sites.at("a"));
+  CHECK(kept->sites.at("b").address == test::address("10.98.16.10"));
+  CHECK_FALSE(clash_of_address(*kept->sites.at("a").address, moved).empty());
+  wanted.sites.at("b").address = test::address("10.98.0.11");
+  const auto refused = complete_and_validate(wanted, *head, moved, {});
+  REQUIRE_FALSE(refused);
+  CHECK(test::lines(refused.error()) ==
+        "sites.b.address: 10.98.0.11 is not one of this node's site addresses, 10.98.16.10 to "
+        "10.98.23.255; use one of them or leave the key out\n");
+}
+
+TEST_CASE("validate: a link that came later blames no site that was there", "[config]") {
+  Resources before = with_sites({"old"});
+  before.sites.at("old").networks = {test::prefix("172.16.0.0/12")};
+  const auto head = validated(before);
+  REQUIRE(head);
+  NodeFacts docker = test::facts();
+  docker.own_networks.push_back(test::prefix("172.17.0.0/16"));
+  Resources wanted = *head;
+  wanted.sites["other"];
+  CHECK(complete_and_validate(wanted, *head, docker, {}));
+  CHECK(clash_of_network(test::prefix("172.16.0.0/12"), docker) ==
+        "172.16.0.0/12 overlaps 172.17.0.0/16, a network of this VPS");
+
+  // What comes now is judged, at the site that was there too, and against the one that stays.
+  wanted.sites.at("old").networks.push_back(test::prefix("192.0.2.128/25"));
+  wanted.sites.at("other").networks = {test::prefix("172.18.0.0/16")};
+  const auto refused = complete_and_validate(wanted, *head, docker, {});
+  REQUIRE_FALSE(refused);
+  CHECK(test::lines(refused.error()) ==
+        "sites.old.networks: 192.0.2.128/25 overlaps 192.0.2.0/24, a network of this VPS; a site's "
+        "networks are those behind its home gateway\n"
+        "sites.other.networks: 172.18.0.0/16 overlaps 172.16.0.0/12 of site old; a network may "
+        "belong to one site only\n");
+}
+
+TEST_CASE("validate: a wrong IPv6 address is refused, wherever it was written", "[config]") {
+  Resources wanted = with_sites({"a"});
+  wanted.sites.at("a").address6 = test::address("fd00:db8:ad17::77");
+  const auto refused = validated(wanted);
+  REQUIRE_FALSE(refused);
+  CHECK(test::lines(refused.error()) ==
+        "sites.a.address6: the IPv6 address that goes with 10.98.0.10 is fd00:db8:ad17::a; leave "
+        "the key out\n");
+  wanted.sites.at("a").address6 = test::address("fd00:db8:ad17::a");
+  CHECK(validated(wanted));
 }
 
 TEST_CASE("validate: a tunnel elsewhere leaves the default pool to homes", "[config]") {

@@ -73,10 +73,33 @@ TEST_CASE("diff: the last key's end takes the interface away, if it is ours", "[
   Observed foreign = test::applied(test::desired(one_home(), 1));
   foreign.interface->device.public_key = test::key(50);
   CHECK(test::text(diff(test::desired("", 2), foreign)) == "~ route table of revision 2\n");
-  foreign.interface->device.public_key = std::nullopt;  // made by us, not yet configured
-  CHECK(test::text(diff(test::desired("", 2), foreign)) ==
-        "~ route table of revision 2\n"
-        "- interface adit0\n");
+  foreign.interface->device.public_key = std::nullopt;  // nobody knows whose it is
+  CHECK(test::text(diff(test::desired("", 2), foreign)) == "~ route table of revision 2\n");
+}
+
+TEST_CASE("diff: an interface of somebody else is planned as if it were not there", "[plan]") {
+  const Desired state = test::desired(one_home());
+  Observed nothing;
+  nothing.relay = test::applied(state).relay;
+  const std::string whole = test::text(diff(state, nothing));
+  CHECK(whole.starts_with("+ interface adit0\n"));
+  Observed foreign = test::applied(state);
+  foreign.interface->device.public_key = test::key(50);
+  CHECK(test::text(diff(state, foreign)) == whole);
+  foreign.interface->device.public_key = std::nullopt;  // and it has a peer
+  CHECK(test::text(diff(state, foreign)) == whole);
+  foreign.interface->device.peers.clear();  // blank: as wireguard-go leaves it after its start
+  CHECK(test::text(diff(state, foreign)).starts_with("~ interface adit0: private key"));
+}
+
+TEST_CASE("diff: without IPv6 there is nothing of it on the interface", "[plan]") {
+  const Desired state = test::desired(one_home());
+  Observed observed = test::applied(state);
+  observed.has_ipv6 = false;
+  std::erase_if(observed.interface->link.addresses,
+                [](const auto& entry) { return !entry.address.is_v4(); });
+  CHECK(observed.interface->link.addresses.size() == 1);
+  CHECK(diff(state, observed).is_empty());
 }
 
 TEST_CASE("diff: networks grow before the route table and shrink after it", "[plan]") {
@@ -142,13 +165,12 @@ TEST_CASE("diff: drift is put right without touching the rest", "[plan]") {
               "\n"
               "- address 192.0.2.7/32 on adit0\n");
   }
-  SECTION("down, of another mtu, port and key") {
+  SECTION("down, of another mtu and port") {
     drifted.interface->link.is_up = false;
     drifted.interface->link.mtu = 1500;
     drifted.interface->device.listen_port = 1;
-    drifted.interface->device.public_key = test::key(50);
     CHECK(test::text(diff(state, drifted)) ==
-          "~ interface adit0: private key of this node; listen port 51820\n"
+          "~ interface adit0: listen port 51820\n"
           "~ interface adit0: up, mtu 1420\n");
   }
   SECTION("what roams is not drift") {

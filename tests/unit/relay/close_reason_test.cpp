@@ -19,9 +19,22 @@ TEST_CASE("close_reason: every reason has a word of its own", "[relay]") {
     CHECK(words.insert(word).second);
     CHECK(word.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string_view::npos);
     CHECK(is_refusal(reason) == word.starts_with("refused_"));
+    CHECK(is_early_leave(reason) == word.starts_with("client_left_"));
   }
   CHECK(to_string(CloseReason::RefusedUnknownName) == "refused_unknown_name");
   CHECK(to_string(CloseReason::ClientLeftBeforeHello) == "client_left_before_hello");
+}
+
+TEST_CASE("close_reason: who was never relayed", "[relay]") {
+  const std::set<std::string_view> served{
+      "finished",     "client_reset",        "target_reset",  "client_unresponsive",
+      "idle_timeout", "target_unresponsive", "route_removed", "half_closed_timeout",
+      "shutdown"};
+  for (std::size_t i = 0; i < kCloseReasonCount; ++i) {
+    const auto reason = static_cast<CloseReason>(i);
+    CAPTURE(to_string(reason));
+    CHECK(is_unserved(reason) != served.contains(to_string(reason)));
+  }
 }
 
 TEST_CASE("tls_alert: seven bytes of a fatal alert", "[relay]") {

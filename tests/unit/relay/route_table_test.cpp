@@ -102,6 +102,7 @@ TEST_CASE("route_table: keeps settings, revision, digest and order", "[relay]") 
   CHECK(table->settings() == values.settings);
   CHECK(table->revision() == 7);
   CHECK(table->digest() == control::digest(values));
+  CHECK((*RouteTable::build(values, nullptr, leaving, 5))->digest() == 5);  // as it came
   REQUIRE(table->routes().size() == 2);
   CHECK(table->routes()[0]->spec == values.routes[0]);
   CHECK(table->find_by_name("a") == &table->routes()[1]);

@@ -12,6 +12,8 @@ using test::Bytes;
 using test::make_route;
 using test::make_table;
 
+constexpr std::uint64_t kDigest = 0x0123456789abcdef;
+
 control::Table sample() {
   return make_table({make_route("host/a", "a.example.com"), make_route("host/*", "*", 8443)}, 12);
 }
@@ -25,26 +27,29 @@ void check_refused(const Bytes& file) {
 }
 
 TEST_CASE("table_cache: what was written is read", "[relay]") {
-  const auto table = decode_table_cache(encode_table_cache(sample()));
+  const auto table = decode_table_cache(encode_table_cache(sample(), kDigest));
   REQUIRE(table);
   CHECK(table->table == sample());
-  CHECK(table->digest == control::digest(sample()));
-  CHECK(decode_table_cache(encode_table_cache(control::Table{})).value().table == control::Table{});
+  CHECK(table->digest == kDigest);
+  CHECK(decode_table_cache(encode_table_cache(control::Table{}, 1)).value().table ==
+        control::Table{});
 }
 
 TEST_CASE("table_cache: the header, byte by byte", "[relay]") {
-  const Bytes file = encode_table_cache(sample());
+  const Bytes file = encode_table_cache(sample(), kDigest);
   const Bytes body = control::encode_table(sample());
   const std::size_t length = body.size();
   CHECK(test::prefix(file, 11) == test::bytes_of("adit-table\n"));
-  CHECK(Bytes(file.begin() + 11, file.begin() + 21) ==
-        Bytes{0, 2, 0, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(length >> 8),
+  CHECK(Bytes(file.begin() + 11, file.begin() + 29) ==
+        Bytes{0, 3,                                                      // format
+              0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,            // digest
+              0, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(length >> 8),  // length of the table
               static_cast<std::uint8_t>(length & 0xff)});
-  CHECK(Bytes(file.begin() + 29, file.end()) == body);
+  CHECK(Bytes(file.begin() + 29, file.end() - 8) == body);
 }
 
 TEST_CASE("table_cache: a file that is cut off or goes on is refused", "[relay]") {
-  Bytes file = encode_table_cache(sample());
+  Bytes file = encode_table_cache(sample(), kDigest);
   for (std::size_t size = 0; size < file.size(); ++size) {
     CAPTURE(size);
     check_refused(test::prefix(file, size));
@@ -54,7 +59,7 @@ TEST_CASE("table_cache: a file that is cut off or goes on is refused", "[relay]"
 }
 
 TEST_CASE("table_cache: a single bit flipped anywhere is refused", "[relay]") {
-  const Bytes file = encode_table_cache(sample());
+  const Bytes file = encode_table_cache(sample(), kDigest);
   for (std::size_t bit = 0; bit < file.size() * 8; ++bit) {
     CAPTURE(bit);
     Bytes damaged = file;
@@ -66,15 +71,15 @@ TEST_CASE("table_cache: a single bit flipped anywhere is refused", "[relay]") {
 TEST_CASE("table_cache: a good checksum does not make a bad table good", "[relay]") {
   // tag 3 (a route) of length 0: no pattern. The checksum is right.
   const Bytes body{0, 3, 0, 0, 0, 0};
-  const std::uint64_t hash = control::digest_of_encoded(body);
   Bytes file = test::bytes_of("adit-table\n");
-  for (const int byte : {0, 2, 0, 0, 0, 0, 0, 0, 0, 6}) {
+  for (const int byte : {0, 3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 6}) {
     file.push_back(static_cast<std::uint8_t>(byte));
   }
+  file.insert(file.end(), body.begin(), body.end());
+  const std::uint64_t hash = control::checksum(file);
   for (int shift = 56; shift >= 0; shift -= 8) {
     file.push_back(static_cast<std::uint8_t>(hash >> shift));
   }
-  file.insert(file.end(), body.begin(), body.end());
   check_refused(file);
 }
 

@@ -24,6 +24,7 @@ TEST_CASE("options: defaults are those of an installed relay", "[relay]") {
   CHECK(options.has_sandbox);
   CHECK_FALSE(options.controller_user);
   CHECK_FALSE(options.is_data_process);
+  CHECK_FALSE(options.is_check);
 }
 
 TEST_CASE("options: values come after a space or an equals sign", "[relay]") {
@@ -47,6 +48,29 @@ TEST_CASE("options: a data process gets the same ones", "[relay]") {
   CHECK(passed.workers == options.workers);
   CHECK(passed.controller_user == options.controller_user);
   CHECK(passed.has_sandbox == options.has_sandbox);
+}
+
+TEST_CASE("options: paths are absolute, and each has one spelling", "[relay]") {
+  const auto [given, want] = GENERATE(table<const char*, const char*>({
+      {"/a/b", "/a/b"},
+      {"/a/b/", "/a/b"},
+      {"//a//./b/.", "/a/b"},
+      {"/", "/"},
+      {"/a..b", "/a..b"},
+  }));
+  CAPTURE(given);
+  CHECK(options_of({"--state-dir", given}).state_dir == want);
+  CHECK(options_of({"--control", given}).control_path == want);
+  for (const char* wrong : {"a", "./a", "../a", "/a/../b", "/.."}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(parse_options({"--state-dir", wrong}));
+    CHECK_FALSE(parse_options({"--control", wrong}));
+  }
+}
+
+TEST_CASE("options: --check goes with all others", "[relay]") {
+  CHECK(options_of({"--workers", "3", "--check"}).is_check);
+  CHECK_FALSE(parse_options({"--workers", "0", "--check"}));
 }
 
 TEST_CASE("options: wrong ones are named", "[relay]") {

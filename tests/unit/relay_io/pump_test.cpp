@@ -131,6 +131,38 @@ TEST_CASE("pump: a stream is spliced, small talk after it is not", "[relay]") {
   CHECK(bench.pump.take_spliced() == 0);
 }
 
+TEST_CASE("pump: an urgent byte stops nothing and takes nothing with it", "[relay]") {
+  const unsigned pipes = GENERATE(4U, 0U);
+  const bool is_stream = GENERATE(true, false);
+  const bool has_end = GENERATE(true, false);
+  CAPTURE(pipes, is_stream, has_end);
+  Bench bench(pipes);
+  for (int i = 0; i < 4 && is_stream; ++i) {
+    bench.send(std::string(60'000, 'a'));
+    bench.drain();
+  }
+  bench.send("before");
+  REQUIRE(::send(bench.from.far.get(), "!", 1, MSG_OOB) == 1);
+  bench.send("behind");
+  if (has_end) ::shutdown(bench.from.far.get(), SHUT_WR);
+  // As a loop does: again for as long as the source says that there is something.
+  std::string out;
+  for (int turns = 0; turns < 100 && out.size() < 12; ++turns) {
+    bench.run();
+    out += test::read_now(bench.to.far.get());
+  }
+  CHECK(out == "beforebehind");
+  if (has_end) {
+    bench.drain_to_end();
+    CHECK(bench.pump.is_finished());
+  } else {
+    bench.run();
+    pollfd source{bench.from.near.get(), POLLIN, 0};
+    CHECK(::poll(&source, 1, 0) == 0);
+    CHECK_FALSE(bench.pump.is_finished());
+  }
+}
+
 TEST_CASE("pump: resets of either side are told apart", "[relay]") {
   Bench bench;
   SECTION("the source") {

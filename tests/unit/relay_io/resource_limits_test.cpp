@@ -28,8 +28,8 @@ TEST_CASE("resource_limits: connections are what descriptors leave", "[relay]") 
   CHECK(limits.rate_per_client == 8);
 }
 
-TEST_CASE("log_limiter: so many lines per second, the others are counted", "[relay]") {
-  LogLimiter limiter(3);
+TEST_CASE("log_limiter: so many lines in a period, the others are counted", "[relay]") {
+  LogLimiter limiter(3, Seconds{1});
   const TimePoint start = TimePoint{} + Seconds{100};
   int written = 0;
   for (int i = 0; i < 10; ++i) written += limiter.allows(start + Milliseconds{i}) ? 1 : 0;

@@ -44,6 +44,18 @@ TEST_CASE("supervisor_link: a listener's address survives", "[relay]") {
   CHECK((*received)->fds.empty());
 }
 
+TEST_CASE("supervisor_link: which table a process has survives", "[relay]") {
+  const auto wanted =
+      GENERATE(TableId{}, TableId{1, 2}, TableId{~std::uint64_t{0}, 0x0123456789abcdef});
+  Link link;
+  REQUIRE(link_send(link.near.get(), link_message(LinkType::Frozen, wanted)));
+  const auto received = link_receive(link.far.get());
+  REQUIRE(received);
+  REQUIRE(*received);
+  CHECK((*received)->message.type == LinkType::Frozen);
+  CHECK(table_of((*received)->message) == wanted);
+}
+
 TEST_CASE("supervisor_link: carries as many sockets as there may be workers", "[relay]") {
   Link link;
   const std::vector<int> fds(kMaxLinkFds, STDERR_FILENO);
@@ -89,6 +101,25 @@ TEST_CASE("listener_store: all sockets of a listener share one port and stay", "
   store.unbind(wanted);
   CHECK(store.all().empty());
   CHECK(other.bind(address("127.0.0.1", port), 1));
+}
+
+TEST_CASE("listener_store: an own listener is not in the way of a wider or narrower one",
+          "[relay]") {
+  const auto [first, second] = GENERATE(table<const char*, const char*>(
+      {{"::", "127.0.0.1"}, {"127.0.0.1", "::"}, {"0.0.0.0", "::"}, {"::", "0.0.0.0"}}));
+  CAPTURE(first, second);
+  ListenerStore store;
+  const auto listening = store.bind(address(first, 0), 2);
+  REQUIRE(listening);
+  const std::uint16_t port = (*listening)->port;
+  for (const UniqueFd& fd : (*listening)->fds) REQUIRE(::listen(fd.get(), 1) == 0);
+  const auto also = store.bind(address(second, port), 2);
+  REQUIRE(also);
+  CHECK((*also)->port == port);
+  for (const UniqueFd& fd : (*also)->fds) CHECK(::listen(fd.get(), 1) == 0);
+  // Another process's listener is.
+  ListenerStore other;
+  CHECK_FALSE(other.bind(address(second, port), 1));
 }
 
 }  // namespace adit::relay

@@ -202,6 +202,8 @@ TEST_CASE("netlink_codec: a large set is split, and only the first part replaces
       "adit0", *PrivateKey::generate(), 51820, {peer, {key_of(10), true, {}, {}, {}}}};
   const auto messages = encode_set_device(kFamily, change);
   REQUIRE(messages.size() == 3);
+  // All the room from the start: a buffer that grows leaves a copy of the key where it was.
+  CHECK(messages[0].capacity() == kMaxSetMessage);
   DeviceDump dump;
   for (std::size_t i = 0; i < messages.size(); ++i) {
     CAPTURE(i);
