@@ -32,27 +32,25 @@ Result<void> FileSearch::open_files_of(pid_t pid) {
   const std::string folder = fmt::format("/proc/{}/fd", pid);
   std::error_code cause;
   auto at = fs::directory_iterator(folder, cause);
-  if (cause) return fail_sys(folder, cause.value());
-  for (const fs::directory_iterator end; at != end; at.increment(cause)) {
+  for (const fs::directory_iterator end; !cause && at != end; at.increment(cause)) {
     std::error_code gone;
     const std::string link = fs::read_symlink(at->path(), gone).string();
     if (auto looked = look_at(at->path().string(), link); !looked) return looked;
-    if (cause) break;
   }
-  return {};
+  return cause ? fail_sys(folder, cause.value()) : Result<void>{};
 }
 
 Result<void> FileSearch::below(const std::string& folder, const std::string& shown) {
   std::error_code cause;
   auto at = fs::recursive_directory_iterator(folder, cause);
+  if (is_gone(cause.value())) return {};
   for (const fs::recursive_directory_iterator end; !cause && at != end; at.increment(cause)) {
     const std::string path = at->path().string();
     std::error_code unknown;
     if (at->is_symlink(unknown)) continue;
     if (auto looked = look_at(path, shown + path.substr(folder.size())); !looked) return looked;
   }
-  if (cause && !is_gone(cause.value())) return fail_sys(shown, cause.value());
-  return {};
+  return cause ? fail_sys(shown, cause.value()) : Result<void>{};
 }
 
 /// Opens `path` only if it is a regular file: what opening does to a device or a pipe is unknown.

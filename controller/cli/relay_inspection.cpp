@@ -63,8 +63,7 @@ Result<std::vector<std::string>> odd_files(pid_t pid, const std::string& state_d
   std::error_code cause;
   std::vector<std::string> odd;
   auto at = fs::directory_iterator(proc_path(pid, "fd"), cause);
-  if (cause) return fail_sys(proc_path(pid, "fd"), cause.value());
-  for (const fs::directory_iterator end; at != end; at.increment(cause)) {
+  for (const fs::directory_iterator end; !cause && at != end; at.increment(cause)) {
     const std::string name = at->path().filename();
     int fd = -1;
     std::from_chars(name.data(), name.data() + name.size(), fd);
@@ -72,8 +71,8 @@ Result<std::vector<std::string>> odd_files(pid_t pid, const std::string& state_d
     const std::string link = fs::read_symlink(at->path(), gone).string();
     if (gone.value() == EACCES) return fail_sys(at->path().string(), EACCES);
     if (!gone && !is_expected_file(fd, link, state_dir)) odd.push_back(link);
-    if (cause) break;
   }
+  if (cause) return fail_sys(proc_path(pid, "fd"), cause.value());
   return odd;
 }
 

@@ -234,7 +234,8 @@ def test_a_probe_is_answered_within_a_second_whoever_else_waits():
             thread.start()
         for thread in probes:
             thread.join()
-        assert max(took for took, _ in answers) < 1.5 * SLOWNESS, answers
+        # A second, and what a busy machine adds; one after the other they would take 25.
+        assert max(took for took, _ in answers) < 3 * SLOWNESS, answers
         results = {answer["result"]: answer["detail"] for _, answer in answers}
         assert results.keys() == {"timeout", "not_probed"}, answers
         assert results["not_probed"] == "not probed: busy", results
