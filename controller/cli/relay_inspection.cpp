@@ -21,6 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kLibraries = "relay_libraries";
+constexpr const char* kFiles = "relay_files";
+constexpr const char* kCapabilities = "relay_capabilities";
 constexpr std::size_t kLargestProcText = std::size_t{16} << 20;
 
 std::string proc_path(pid_t pid, const char* name) {
@@ -34,16 +37,17 @@ Result<std::string> proc_text(pid_t pid, const char* name) {
 }
 
 Check libraries_check(const Relay& relay) {
-  constexpr const char* kName = "relay_libraries";
   const auto look = [](const RelayProcess& process) -> Verdict {
     const auto maps = proc_text(process.pid, "maps");
-    if (!maps) return Check{kName, CheckState::Unchecked, unchecked_because(maps.error())};
+    if (!maps) return Check{kLibraries, CheckState::Unchecked, unchecked_because(maps.error())};
     const auto mappings = parse_maps(*maps);
     // Without the right to trace, the kernel shows an empty file instead of refusing.
-    if (mappings.empty()) return Check{kName, CheckState::Unchecked, "not checked (run as root)"};
+    if (mappings.empty()) {
+      return Check{kLibraries, CheckState::Unchecked, "not checked (run as root)"};
+    }
     for (const Mapping& mapping : mappings) {
       if (const auto library = tls_library(mapping.path); !library.empty()) {
-        return Check{kName, CheckState::Failed,
+        return Check{kLibraries, CheckState::Failed,
                      fmt::format("process {} maps {}", process.pid, library)};
       }
     }
@@ -53,7 +57,7 @@ Check libraries_check(const Relay& relay) {
   for (const RelayProcess& process : relay.processes) pids.push_back(process.pid);
   return over_all(
       relay,
-      {kName, CheckState::Passed,
+      {kLibraries, CheckState::Passed,
        fmt::format("processes {} map no TLS or crypto library", fmt::join(pids, " and "))},
       look);
 }
@@ -77,16 +81,15 @@ Result<std::vector<std::string>> odd_files(pid_t pid, const std::string& state_d
 }
 
 Check files_check(const Relay& relay) {
-  constexpr const char* kName = "relay_files";
   const auto look = [](const RelayProcess& process) -> Verdict {
     const auto odd = odd_files(process.pid, folders_of(process.head).state.shown);
-    if (!odd) return Check{kName, CheckState::Unchecked, unchecked_because(odd.error())};
+    if (!odd) return Check{kFiles, CheckState::Unchecked, unchecked_because(odd.error())};
     if (odd->empty()) return std::nullopt;
-    return Check{kName, CheckState::Failed,
+    return Check{kFiles, CheckState::Failed,
                  fmt::format("process {} holds {} open", process.pid, fmt::join(*odd, ", "))};
   };
   return over_all(relay,
-                  {kName, CheckState::Passed,
+                  {kFiles, CheckState::Passed,
                    fmt::format("open files are sockets, pipes and what is in {}",
                                folders_of(relay.processes.front().head).state.shown)},
                   look);
@@ -94,24 +97,25 @@ Check files_check(const Relay& relay) {
 
 /// A supervisor may bind ports below 1024, what it started may nothing.
 Check capabilities_check(const Relay& relay) {
-  constexpr const char* kName = "relay_capabilities";
   constexpr std::uint64_t kMayBind = std::uint64_t{1} << CAP_NET_BIND_SERVICE;
   const auto look = [](const RelayProcess& process) -> Verdict {
     const auto status = proc_text(process.pid, "status");
-    if (!status) return Check{kName, CheckState::Unchecked, unchecked_because(status.error())};
+    if (!status) {
+      return Check{kCapabilities, CheckState::Unchecked, unchecked_because(status.error())};
+    }
     const auto effective = status_mask(*status, "CapEff");
     const auto permitted = status_mask(*status, "CapPrm");
     if (!effective || !permitted) {
-      return Check{kName, CheckState::Unchecked, "not checked (no CapEff and CapPrm)"};
+      return Check{kCapabilities, CheckState::Unchecked, "not checked (no CapEff and CapPrm)"};
     }
     const std::uint64_t held = *effective | *permitted;
     if ((held & ~(process.is_head() ? kMayBind : 0)) == 0) return std::nullopt;
-    return Check{kName, CheckState::Failed,
+    return Check{kCapabilities, CheckState::Failed,
                  fmt::format("the {} {} has capabilities {:#x}",
                              process.is_head() ? "supervisor" : "process", process.pid, held)};
   };
   return over_all(relay,
-                  {kName, CheckState::Passed,
+                  {kCapabilities, CheckState::Passed,
                    "a supervisor may at most bind ports below 1024, what it started has no "
                    "capability"},
                   look);
@@ -120,8 +124,8 @@ Check capabilities_check(const Relay& relay) {
 }  // namespace
 
 std::vector<Check> inspect_relay(InspectionOrder order) {
-  constexpr std::array kNames = {"relay_processes",    "relay_libraries", "relay_files",
-                                 "relay_capabilities", "relay_memory",    "relay_contents"};
+  constexpr std::array kNames = {"relay_processes", kLibraries,     kFiles,
+                                 kCapabilities,     "relay_memory", "relay_contents"};
   const auto relay = relay_among(read_processes(), order.pids);
   if (!relay) {
     std::vector<Check> checks;

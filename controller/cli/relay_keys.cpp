@@ -12,6 +12,9 @@ namespace adit::cli {
 
 namespace {
 
+constexpr const char* kMemory = "relay_memory";
+constexpr const char* kContents = "relay_contents";
+
 std::string count_of(std::size_t count, const char* noun, const char* plural_end = "s") {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : plural_end);
 }
@@ -40,12 +43,11 @@ void add(MemoryScan& total, const MemoryScan& scan, pid_t pid) {
 
 /// What can be said when no key was found.
 Check memory_verdict(const MemoryScan& total, std::size_t processes, std::size_t keys) {
-  constexpr const char* kName = "relay_memory";
   if (total.searched_bytes == 0) {
-    return {kName, CheckState::Unchecked, "not checked (nothing could be read)"};
+    return {kMemory, CheckState::Unchecked, "not checked (nothing could be read)"};
   }
   if (total.unread_bytes != 0) {
-    return {kName, CheckState::Unchecked,
+    return {kMemory, CheckState::Unchecked,
             fmt::format("not checked whole (no key in {}, but {} could not be read: {})",
                         bytes_text(total.searched_bytes), bytes_text(total.unread_bytes),
                         total.unread_at)};
@@ -57,7 +59,7 @@ Check memory_verdict(const MemoryScan& total, std::size_t processes, std::size_t
     detail +=
         fmt::format("; {} of sanitizers' shadow not searched", bytes_text(total.shadow_bytes));
   }
-  return {kName, CheckState::Passed, std::move(detail)};
+  return {kMemory, CheckState::Passed, std::move(detail)};
 }
 
 /// The folders of `process` that are the relay's alone.
@@ -74,20 +76,19 @@ std::vector<RelayFolder> own_folders(const Relay& relay, const RelayProcess& pro
 }  // namespace
 
 Check relay_memory_check(const Relay& relay, std::span<const Needle> needles, std::size_t keys) {
-  constexpr const char* kName = "relay_memory";
   if (std::string problem = search_problem(needles); !problem.empty()) {
-    return {kName, CheckState::Unchecked, std::move(problem)};
+    return {kMemory, CheckState::Unchecked, std::move(problem)};
   }
   MemoryScan total;
-  const Check check =
-      over_all(relay, {kName, CheckState::Passed, ""}, [&](const RelayProcess& process) -> Verdict {
+  const Check check = over_all(
+      relay, {kMemory, CheckState::Passed, ""}, [&](const RelayProcess& process) -> Verdict {
         KeySearch search(needles);
         const auto scan = scan_memory(process.pid, search);
-        if (!scan) return Check{kName, CheckState::Unchecked, unchecked_because(scan.error())};
+        if (!scan) return Check{kMemory, CheckState::Unchecked, unchecked_because(scan.error())};
         add(total, *scan, process.pid);
         if (search.hits().empty()) return std::nullopt;
         const Hit& hit = search.hits().front();
-        return Check{kName, CheckState::Failed,
+        return Check{kMemory, CheckState::Failed,
                      fmt::format("process {} has {} at {:#x}", process.pid,
                                  needles[hit.needle].label(), hit.address)};
       });
@@ -97,7 +98,6 @@ Check relay_memory_check(const Relay& relay, std::span<const Needle> needles, st
 
 Check relay_contents_check(const Relay& relay, std::span<const Needle> needles, std::size_t keys,
                            const std::vector<std::string>& places) {
-  constexpr const char* kName = "relay_contents";
   FileSearch search(needles);
   std::vector<std::string> searched;
   const auto look = [&](const RelayProcess& process) -> Verdict {
@@ -107,16 +107,16 @@ Check relay_contents_check(const Relay& relay, std::span<const Needle> needles, 
       searched.push_back(folder.shown);
     }
     if (!search.result().found.empty()) {
-      return Check{kName, CheckState::Failed, search.result().found};
+      return Check{kContents, CheckState::Failed, search.result().found};
     }
     if (looked) return std::nullopt;
-    return Check{kName, CheckState::Unchecked, unchecked_because(looked.error())};
+    return Check{kContents, CheckState::Unchecked, unchecked_because(looked.error())};
   };
-  Check check = over_all(relay, {kName, CheckState::Passed, ""}, look);
+  Check check = over_all(relay, {kContents, CheckState::Passed, ""}, look);
   if (check.state != CheckState::Passed) return check;
   const FileScan& scan = search.result();
   if (!scan.unread.empty()) {
-    return {kName, CheckState::Unchecked, fmt::format("not checked whole ({})", scan.unread)};
+    return {kContents, CheckState::Unchecked, fmt::format("not checked whole ({})", scan.unread)};
   }
   check.detail = fmt::format("no key in the {} ({}) that it holds open or has below {}: {}",
                              count_of(scan.files, "file"), bytes_text(scan.searched_bytes),
