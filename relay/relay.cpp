@@ -102,7 +102,7 @@ class Relay {
     const auto* check = std::get_if<control::Check>(&request);
     const auto* set = std::get_if<control::Set>(&request);
     if ((check != nullptr || set != nullptr) && tables_->is_frozen()) {
-      return control::Failure{"reloading; try again"};
+      return control::Failure{"reloading; try again", /*is_passing=*/true};
     }
     if (check != nullptr) return tables_->check(check->table);
     if (set != nullptr) return tables_->set(*set);

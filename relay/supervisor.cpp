@@ -17,7 +17,6 @@
 #include "common/os/files.hpp"
 #include "common/os/privileges.hpp"
 #include "common/os/sd_notify.hpp"
-#include "common/os/unix_socket.hpp"
 #include "relay/handover.hpp"
 #include "relay/resource_limits.hpp"
 
@@ -108,7 +107,8 @@ Supervisor::Supervisor(Options options, std::vector<std::string> arguments, std:
       arguments_(std::move(arguments)),
       program_(std::move(program)),
       signals_(std::move(signals)),
-      state_(std::move(state)) {
+      state_(std::move(state)),
+      control_file_(os::SocketFile::at(options_.control_path)) {
   for (DataProcess& left : state_.processes) {
     if (!left.link.is_open()) left.end();  // it was told to: its time begins anew
   }
@@ -394,7 +394,7 @@ void Supervisor::end_all() {
     handle_signals();
   }
   for (const DataProcess* process : processes()) ::kill(process->pid, SIGKILL);
-  ::unlink(options_.control_path.c_str());
+  control_file_.remove();
 }
 
 }  // namespace adit::relay

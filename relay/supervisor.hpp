@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "common/clock.hpp"
+#include "common/os/unix_socket.hpp"
 #include "common/result.hpp"
 #include "common/unique_fd.hpp"
 #include "relay/data_process.hpp"
@@ -73,6 +74,7 @@ class Supervisor {
   std::string program_;  ///< the file that a reload executes
   UniqueFd signals_;
   SupervisorState state_;  ///< its `processes` only hold what drains
+  os::SocketFile control_file_;
   std::optional<DataProcess> current_;
   std::optional<DataProcess> successor_;
   std::optional<TimePoint> freeze_until_;  ///< asked for, not yet answered

@@ -51,6 +51,13 @@ requires(std::is_unsigned_v<Number>) bool read(Bytes bytes, Number& out) {
   return true;
 }
 
+bool read(Bytes bytes, bool& out) {
+  std::uint64_t wide = 0;
+  if (!read(bytes, wide) || wide > 1) return false;
+  out = wide == 1;
+  return true;
+}
+
 bool read(Bytes bytes, Milliseconds& out) {
   constexpr std::uint64_t kLongest = std::uint64_t{1000} * 86'400 * 3'650;  // ten years
   std::uint64_t count = 0;
@@ -388,8 +395,10 @@ bool read(Bytes bytes, Stats& out) {
 }
 
 bool read(Bytes bytes, Failure& out) {
-  return for_each_field(
-      bytes, [&](std::uint16_t tag, Bytes value) { return tag != 1 || read(value, out.what); });
+  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
+    if (tag == 1) return read(value, out.what);
+    return tag != 2 || read(value, out.is_passing);
+  });
 }
 
 template <class T>

@@ -213,6 +213,7 @@ void write(FieldWriter& out, const Stats& value) {
 
 void write(FieldWriter& out, const Failure& value) {
   out.text(1, value.what);
+  out.number(2, static_cast<std::uint64_t>(value.is_passing));
 }
 
 struct TypeOf {

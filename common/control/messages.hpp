@@ -175,10 +175,10 @@ struct Stats {
   bool operator==(const Stats&) const = default;
 };
 
-/// The answer to what could not be understood or done; "reloading; try again" to a check or a set
-/// while another process takes over.
+/// The answer to what could not be understood or done.
 struct Failure {
   std::string what;
+  bool is_passing = false;  ///< the same question will do soon (the relay reloads)
   bool operator==(const Failure&) const = default;
 };
 

@@ -64,7 +64,8 @@ Result<Reply> RelayClient::ask(control::Message request, const os::Patience& pat
   }
   if (auto* reply = std::get_if<Reply>(&*message)) return std::move(*reply);
   if (const auto* failure = std::get_if<control::Failure>(&*message)) {
-    return fail(Errc::Protocol, fmt::format("relay: {}", failure->what));
+    return fail(failure->is_passing ? Errc::Unavailable : Errc::Protocol,
+                fmt::format("relay: {}", failure->what));
   }
   disconnect();
   return fail(Errc::Protocol, "relay: the answer does not fit the question");

@@ -132,6 +132,15 @@ def test_sigterm_ends_both_at_once_with_live_connections():
         assert sum("reason=shutdown" in line for line in relay.lines) == 50
 
 
+def test_a_socket_of_somebody_else_at_its_path_is_left_alone():
+    with relay_process.RelayProcess() as relay, socket.socket(socket.AF_UNIX) as other:
+        os.unlink(relay.control_path)
+        other.bind(relay.control_path)
+        assert relay.terminate() == 0
+        assert os.path.exists(relay.control_path)
+        os.unlink(relay.control_path)
+
+
 def test_a_sighup_after_sigterm_changes_nothing():
     with relay_process.RelayProcess() as relay:
         data = relay.data_pid()

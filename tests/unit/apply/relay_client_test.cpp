@@ -298,6 +298,20 @@ TEST_CASE("relay_client: what is no proper answer is a protocol error", "[apply]
   }
 }
 
+TEST_CASE("relay_client: a relay that reloads is one to ask again", "[apply]") {
+  FakeRelay relay({[](FakeRelay::Peer& peer) {
+    peer.greet();
+    const auto first = peer.receive();
+    peer.answer(first->id, control::Failure{"reloading; try again", true});
+    const auto second = peer.receive();
+    peer.answer(second->id, stats_with(1));
+    peer.wait_for_close();
+  }});
+  RelayClient client(relay.path(), "test");
+  CHECK(code_of_stats(client, enough()) == Errc::Unavailable);
+  CHECK(client.stats(enough()).has_value());  // over the same connection
+}
+
 TEST_CASE("relay_client: says why when the relay does not take us", "[apply]") {
   // The relay closes without a word. Root and the relay's own user are never refused, so the
   // client runs as another user where we are root; elsewhere this must stay "unavailable".

@@ -59,7 +59,7 @@ std::vector<Message> one_of_each() {
           SetReply{{"bad"}, "cache not written", 42},
           StatsRequest{},
           sample_stats(),
-          Failure{"no"}};
+          Failure{"later", true}};
 }
 
 TEST_CASE("codec: every message decodes to what was encoded", "[common]") {
