@@ -50,15 +50,16 @@ void ProbeWorker::probe(api::TargetQuestion question, api::Services::ProbeDone d
 
 void ProbeWorker::fetch_certificate(api::TargetQuestion question,
                                     api::Services::CertificateDone done) {
-  certificates_.add([this, question = std::move(question),
-                     done = std::move(done)](const os::Patience* patience) {
-    Result<probe::Certificate> certificate =
-        fail(Errc::Unavailable, "not looked at: busy; try again later");
-    if (patience != nullptr) {
-      certificate = probe::fetch_certificate({question.target, question.server_name}, *patience);
-    }
-    mailbox_.post([done, certificate = std::move(certificate)] { done(certificate); });
-  });
+  certificates_.add(
+      [this, question = std::move(question), done = std::move(done)](const os::Patience* patience) {
+        Result<probe::Certificate> certificate =
+            fail(Errc::Unavailable, "not looked at: busy; try again later");
+        if (patience != nullptr) {
+          certificate =
+              probe::fetch_certificate({question.target, question.server_name, {}}, *patience);
+        }
+        mailbox_.post([done, certificate = std::move(certificate)] { done(certificate); });
+      });
 }
 
 }  // namespace adit

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <filesystem>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
 #include "common/os/files.hpp"
+#include "common/unique_fd.hpp"
 #include "controller/cli/proc_text.hpp"
 
 namespace adit::cli {
@@ -28,6 +30,14 @@ RelayFolder folder_of(pid_t pid, const fs::path& named) {
 }
 
 }  // namespace
+
+std::string kernel_name(const RelayFolder& folder) {
+  const UniqueFd fd(::open(folder.path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.is_open()) return folder.shown;
+  std::error_code unknown;
+  const auto name = fs::read_symlink(fmt::format("/proc/self/fd/{}", fd.get()), unknown);
+  return unknown ? folder.shown : name.string();
+}
 
 RelayFolders folders_of(pid_t supervisor) {
   const auto bytes =

@@ -14,6 +14,11 @@ struct RelayFolder {
   std::string shown;  ///< how the relay calls it: absolute
 };
 
+/// The name under which the kernel shows us what a process holds open in `folder`: links are
+/// followed, and a process with another root or mount namespace has a name of ours in front.
+/// `folder.shown` where we may not look.
+std::string kernel_name(const RelayFolder& folder);
+
 struct RelayFolders {
   RelayFolder state;    ///< --state-dir
   RelayFolder runtime;  ///< where its control socket is

@@ -82,7 +82,7 @@ Result<std::vector<std::string>> odd_files(pid_t pid, const std::string& state_d
 
 Check files_check(const Relay& relay) {
   const auto look = [](const RelayProcess& process) -> Verdict {
-    const auto odd = odd_files(process.pid, folders_of(process.head).state.shown);
+    const auto odd = odd_files(process.pid, kernel_name(folders_of(process.head).state));
     if (!odd) return Check{kFiles, CheckState::Unchecked, unchecked_because(odd.error())};
     if (odd->empty()) return std::nullopt;
     return Check{kFiles, CheckState::Failed,

@@ -175,6 +175,15 @@ def test_a_relay_that_holds_a_file_open_is_reported():
     assert "/etc/hostname" in checks["relay_files"]["detail"], checks
 
 
+def test_a_state_folder_behind_a_link_is_its_state_folder():
+    need_tracing()
+    with relay_folders() as (state, _, arguments):
+        os.rename(state, state + ".moved")
+        os.symlink(state + ".moved", state)
+        verdict, checks = verified(f"lock = open({os.path.join(state, 'lock')!r}, 'w')", arguments=arguments)
+        assert verdict == "verified", checks
+
+
 def test_a_key_in_a_file_that_is_open_is_found():
     need_tracing()
     for fd in (0, 2, 7):  # a standard stream may be any file, but it may not hold a key
