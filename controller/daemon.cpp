@@ -28,6 +28,8 @@ namespace {
 constexpr const char* kGroup = "adit";
 /// SIGTERM ends us within a second, whatever a system call is doing.
 constexpr Milliseconds kEndPatience{800};
+/// What one `ip` command changes comes as several messages.
+constexpr Milliseconds kLookDelay{50};
 
 void give_to_group(const std::string& path) {
   std::vector<char> buffer(16384);
@@ -102,6 +104,11 @@ Daemon::Daemon(config::NodeConfig config, UniqueFd lock, UniqueFd listener)
                  }),
       watchdog_(loop_, [] { os::sd_notify("WATCHDOG=1"); }),
       mailbox_(loop_),
+      look_(loop_,
+            [this] {
+              is_look_due_ = false;
+              local_->look_at_tunnel();
+            }),
       router_(api::operations(*this)) {}
 
 Daemon::~Daemon() = default;
@@ -111,9 +118,11 @@ int Daemon::run() {
   local_.emplace(config_, mailbox_,
                  LocalWorkerEvents{[this](auto snapshot) { on_snapshot(std::move(snapshot)); },
                                    [this](const Error& error) { on_failed(error); }});
+  watch_interface();
   loop_.run();
 
   os::sd_notify("STOPPING=1");
+  look_.stop();
   socket_file_.remove();
   http_.reset();
   probes_.reset();
@@ -146,6 +155,28 @@ void Daemon::serve() {
   if (const auto interval = os::watchdog_interval()) watchdog_.start(*interval, *interval);
   os::sd_notify("READY=1");
   log::info("adit-controller: ready");
+}
+
+/// Without it, drift is found by the worker's own looking, within seconds.
+void Daemon::watch_interface() {
+  const auto warn = [](const Error& error) {
+    log::warning("adit-controller: {}; continuing", error.what);
+  };
+  auto watch = wireguard::InterfaceWatch::open(config_.interface);
+  if (!watch) return warn(watch.error());
+  watch_.emplace(std::move(*watch));
+  const auto on_news = [](void* context, int, int) noexcept {
+    auto& self = *static_cast<Daemon*>(context);
+    // Not started anew by what follows: a change is often many messages, and others go on.
+    if (self.watch_->read_all() && !self.is_look_due_) {
+      self.is_look_due_ = true;
+      self.look_.start(kLookDelay);
+    }
+  };
+  auto poll = uv::Poll::create(loop_, watch_->fd(), on_news, this);
+  if (!poll) return warn(poll.error());
+  watch_poll_ = std::move(*poll);
+  watch_poll_.update(UV_READABLE);
 }
 
 std::int64_t Daemon::wall_now() {

@@ -11,6 +11,7 @@
 #include "common/result.hpp"
 #include "common/unique_fd.hpp"
 #include "common/uv/loop.hpp"
+#include "common/uv/poll.hpp"
 #include "common/uv/timer.hpp"
 #include "controller/api/http_server.hpp"
 #include "controller/api/router.hpp"
@@ -19,6 +20,7 @@
 #include "controller/local_worker.hpp"
 #include "controller/mailbox.hpp"
 #include "controller/probe_worker.hpp"
+#include "controller/wireguard/interface_watch.hpp"
 
 namespace adit {
 
@@ -50,6 +52,7 @@ class Daemon final : private api::Services {
   void on_snapshot(std::shared_ptr<const apply::Snapshot> snapshot);
   void on_failed(const Error& error);
   void serve();
+  void watch_interface();
 
   uv::Loop loop_;
   config::NodeConfig config_;
@@ -65,6 +68,10 @@ class Daemon final : private api::Services {
   Mailbox mailbox_;
   std::optional<ProbeWorker> probes_;
   std::optional<LocalWorker> local_;
+  std::optional<wireguard::InterfaceWatch> watch_;
+  uv::Poll watch_poll_;  ///< of watch_, so it goes first
+  uv::Timer look_;       ///< after a change of the interface
+  bool is_look_due_ = false;
   api::Router router_;
   std::unique_ptr<api::HttpServer> http_;  ///< last: its answers need everything above
 };

@@ -85,6 +85,8 @@ class LocalWorker::Run {
         });
   }
 
+  void handle(const LookAtTunnel&) { reconciler_.look_at_tunnel(); }
+
   void write_notes() {
     for (const apply::Note& note : reconciler_.take_notes()) log::write(note.level, note.text);
   }
@@ -153,6 +155,11 @@ void LocalWorker::list_revisions(std::size_t limit, RevisionsDone done) {
   if (queue_.push(job)) return;
   std::get<ListRevisions>(job).done(
       fail(Errc::Unavailable, "too many requests are waiting; try again later"));
+}
+
+void LocalWorker::look_at_tunnel() {
+  Job job = LookAtTunnel{};
+  (void)queue_.push(job);  // full: every change that waits there looks at the tunnel too
 }
 
 bool LocalWorker::stop(Milliseconds patience) {

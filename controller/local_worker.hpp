@@ -43,6 +43,8 @@ class LocalWorker {
   /// `done` is called in the loop's thread, after the snapshot with the change was published there.
   void change(apply::ChangeRequest request, ChangeDone done);
   void list_revisions(std::size_t limit, RevisionsDone done);
+  /// Somebody has changed the interface: the tunnel is looked at as soon as the thread is free.
+  void look_at_tunnel();
 
   /// Asks the thread to end. True once it has; false if it has not within `patience`.
   bool stop(Milliseconds patience);
@@ -58,7 +60,9 @@ class LocalWorker {
     RevisionsDone done;
   };
 
-  using Job = std::variant<Change, ListRevisions>;
+  struct LookAtTunnel {};
+
+  using Job = std::variant<Change, ListRevisions, LookAtTunnel>;
   class Run;
 
   config::NodeConfig config_;

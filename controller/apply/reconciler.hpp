@@ -56,6 +56,9 @@ class Reconciler {
   /// Observes what is due and repairs what differs. True if anything that a reader of the snapshot
   /// could see has changed.
   bool tick(const Now& now);
+  /// The next `tick` looks at the tunnel, however long ago it last did.
+  void look_at_tunnel() { tunnel_due_ = {}; }
+
   /// Observes everything and tells what `apply` would do for `desired`; changes nothing. An
   /// interface that is not there is not looked for any further: asking for WireGuard may load a
   /// module.

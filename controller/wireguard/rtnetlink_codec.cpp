@@ -214,6 +214,35 @@ Result<std::optional<RouteEntry>> decode_route(const MessageView& message) {
   return route;
 }
 
+Result<std::optional<LinkNews>> decode_news(const MessageView& message) {
+  switch (message.type) {
+    case RTM_NEWLINK:
+    case RTM_DELLINK: {
+      auto link = decode_link(message);
+      if (!link) return fail(std::move(link).error());
+      return LinkNews{link->index, std::move(link->name)};
+    }
+    case RTM_NEWADDR:
+    case RTM_DELADDR: {
+      const auto header = header_of<ifaddrmsg>(message);
+      if (!header) return fail(header.error());
+      return LinkNews{static_cast<int>(header->ifa_index), {}};
+    }
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE: {
+      const auto attributes = parse_attributes(message.after_header(sizeof(rtmsg)));
+      if (!attributes) return fail(attributes.error());
+      for (const auto& attribute : *attributes) {
+        if (attribute.type != RTA_OIF) continue;
+        return LinkNews{static_cast<int>(attribute.u32().value_or(0)), {}};
+      }
+      return std::nullopt;
+    }
+    default:
+      return std::nullopt;
+  }
+}
+
 std::string route_protocol_name(std::uint8_t protocol) {
   switch (protocol) {
     case RTPROT_KERNEL:

@@ -55,6 +55,18 @@ Message encode_get_routes(IpAddress::Family family);
 /// nullopt for what is not a unicast-like route of the main table (local, broadcast, cloned, …).
 Result<std::optional<RouteEntry>> decode_route(const MessageView& message);
 
+/// Which link a notification is about: the link itself, one of its addresses, a route through it.
+struct LinkNews {
+  int index = 0;
+  std::string name;  ///< only where it is about the link itself
+
+  bool operator==(const LinkNews&) const = default;
+};
+
+/// nullopt for messages of other kinds and for routes through no link. Errc::Protocol when it is
+/// cut short.
+Result<std::optional<LinkNews>> decode_news(const MessageView& message);
+
 /// "static", "kernel", "adit" or the number, as ip-route(8) would say.
 std::string route_protocol_name(std::uint8_t protocol);
 

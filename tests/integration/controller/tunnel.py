@@ -10,7 +10,7 @@ import time
 
 import cases
 from controller_process import ControllerProcess
-from relay_process import RelayProcess
+from relay_process import SLOWNESS, RelayProcess
 from traffic import certificate, tls_ask
 
 RELAY = 'relay: {addresses: ["127.0.0.1"], https_port: 0}\n'
@@ -174,6 +174,20 @@ def test_a_home_comes_up_and_its_host_is_reached_through_the_tunnel():
         controller.wait_for("repaired:", timeout=30)
         assert one.public_key in wg(controller, "allowed-ips")
         one.start_again()  # or it would believe in its old session for two minutes
+        wait_up(controller, "one")
+        assert tls_ask(port, "app.example.com") == "?"
+
+        # What the kernel tells of is put back at once: the address, the kernel route, the link.
+        for broken, repair in (("route del 10.31.0.0/24", "kernel route 10.31.0.0/24 by adit0"),
+                               ("link set adit0 down", "interface adit0: up"),
+                               ("addr del 10.98.0.1/20 dev adit0", "address 10.98.0.1/20 on adit0")):
+            start = time.monotonic()
+            run("ip", *broken.split())
+            controller.wait_for("repaired: " + repair)
+            elapsed = time.monotonic() - start
+            print(f"        ip {broken}: repaired after {elapsed:.2f} s")
+            assert elapsed < 4 * SLOWNESS, elapsed
+        one.start_again()
         wait_up(controller, "one")
         assert tls_ask(port, "app.example.com") == "?"
 

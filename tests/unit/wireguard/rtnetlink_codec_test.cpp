@@ -171,3 +171,32 @@ TEST_CASE("rtnetlink_codec: answers cut short are errors", "[wireguard]") {
   CHECK_FALSE(decode_address(view_of(message), 2));
   CHECK_FALSE(decode_route(view_of(message)));
 }
+
+TEST_CASE("rtnetlink_codec: which link a notification is about", "[wireguard]") {
+  const auto news_of = [](std::uint16_t type, std::string_view payload) {
+    const Message message = MessageWriter(type, 0, from_hex(payload)).take();
+    const auto news = decode_news(view_of(message));
+    if (!news) return std::string("error");
+    return *news ? fmt::format("{} {}", (*news)->index, (*news)->name) : std::string("none");
+  };
+  constexpr const char* kLink = R"(
+      00 00 fe ff 07 00 00 00 c1 00 00 00 00 00 00 00   # ifinfomsg: index 7
+      0a 00 03 00 61 64 69 74 30 00 00 00)";                            // IFLA_IFNAME "adit0"
+  CHECK(news_of(16, kLink) == "7 adit0");                               // RTM_NEWLINK
+  CHECK(news_of(17, kLink) == "7 adit0");                               // RTM_DELLINK
+  constexpr const char* kAddress = R"(
+      02 14 80 00 07 00 00 00                           # ifaddrmsg: index 7
+      08 00 02 00 0a 62 00 01)";                                        // IFA_LOCAL
+  CHECK(news_of(20, kAddress) == "7 ");                                 // RTM_NEWADDR
+  CHECK(news_of(21, kAddress) == "7 ");                                 // RTM_DELADDR
+  constexpr const char* kRoute = R"(
+      02 18 00 00 fe ad fd 01 00 00 00 00
+      08 00 01 00 0a 1e 00 00
+      08 00 04 00 07 00 00 00)";                                        // RTA_OIF 7
+  CHECK(news_of(24, kRoute) == "7 ");                                   // RTM_NEWROUTE
+  CHECK(news_of(25, kRoute) == "7 ");                                   // RTM_DELROUTE
+  CHECK(news_of(24, "02 18 00 00 fe ad fd 01 00 00 00 00") == "none");  // unreachable, multipath
+  CHECK(news_of(28, kAddress) == "none");                               // RTM_NEWNEIGH
+  CHECK(news_of(16, "00 00 fe ff 07 00 00 00") == "error");
+  CHECK(news_of(20, "02 14 80 00") == "error");
+}
