@@ -53,6 +53,15 @@ def test_host_add_says_how_to_end_tls_at_home():
         assert json.loads(ran.out)["probe"] == plain and ran.err == "", ran
 
 
+def test_host_add_says_what_else_the_target_did():
+    for result, said in (("refused", "hint: 10.30.0.200:443 refuses connections: nothing listens there yet"),
+                         ("timeout", "hint: 10.30.0.200:443 does not answer"),
+                         ("not_probed", "hint: 10.30.0.200:443 was not asked whether it answers")):
+        with fake_host_add({"target": "10.30.0.200:443", "result": result, "detail": ""}) as fake:
+            ran = fake.run("host", "add", "app.example.com", "--site", "home")
+            assert ran.status == 0 and said in ran.err, ran
+
+
 def test_host_add_does_not_probe_when_told_or_when_not_live():
     with fake_host_add() as fake:
         fake.run("host", "add", "app.example.com", "--site", "home", "--no-probe")
