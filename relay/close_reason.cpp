@@ -20,6 +20,8 @@ std::string_view to_string(CloseReason reason) {
       return "half_closed_timeout";
     case CloseReason::RouteRemoved:
       return "route_removed";
+    case CloseReason::Redirected:
+      return "redirected";
     case CloseReason::ClientLeftBeforeHello:
       return "client_left_before_hello";
     case CloseReason::ClientLeftInHello:
@@ -34,6 +36,12 @@ std::string_view to_string(CloseReason reason) {
       return "refused_hello_too_large";
     case CloseReason::RefusedHelloTimeout:
       return "refused_hello_timeout";
+    case CloseReason::RefusedMalformedHead:
+      return "refused_malformed_head";
+    case CloseReason::RefusedHeadTooLarge:
+      return "refused_head_too_large";
+    case CloseReason::RefusedHttp2:
+      return "refused_http2";
     case CloseReason::RefusedUnknownName:
       return "refused_unknown_name";
     case CloseReason::RefusedNoName:
@@ -72,7 +80,7 @@ bool is_early_leave(CloseReason reason) {
 }
 
 bool is_unserved(CloseReason reason) {
-  return (reason >= CloseReason::ClientLeftBeforeHello && reason <= CloseReason::TargetTimeout) ||
+  return (reason >= CloseReason::Redirected && reason <= CloseReason::TargetTimeout) ||
          reason == CloseReason::OutOfDescriptors || reason == CloseReason::InternalError;
 }
 

@@ -19,6 +19,8 @@ enum class CloseReason : std::uint8_t {
   IdleTimeout,         ///< no byte in either direction for `timeouts.idle`
   HalfClosedTimeout,   ///< one side closed, the other was silent for `timeouts.half_closed`
   RouteRemoved,        ///< its route left the table and `drain` is over
+  // The relay answered by itself, as it was told to.
+  Redirected,  ///< a plain HTTP request, to HTTPS
   // The client left by itself before it was relayed: no refusal.
   ClientLeftBeforeHello,      ///< not one byte came: a health check or a port scan
   ClientLeftInHello,          ///< FIN or RST after some bytes of a ClientHello
@@ -27,14 +29,17 @@ enum class CloseReason : std::uint8_t {
   RefusedNotTls,           ///< closed without an answer
   RefusedMalformedHello,   ///< decode_error or the fitting alert
   RefusedHelloTooLarge,    ///< over the reader's bounds
-  RefusedHelloTimeout,     ///< the ClientHello was not whole within `timeouts.hello`
-  RefusedUnknownName,      ///< unrecognized_name: no route for a valid name
-  RefusedNoName,           ///< unrecognized_name: no name, and no catch-all on this port
+  RefusedHelloTimeout,     ///< hello or head were not whole within `timeouts.hello`
+  RefusedMalformedHead,    ///< plain HTTP: no valid request head; status 400 or the fitting one
+  RefusedHeadTooLarge,     ///< plain HTTP: over the reader's bounds; 431 or 414
+  RefusedHttp2,            ///< plain HTTP: the client began with HTTP/2; GOAWAY
+  RefusedUnknownName,      ///< unrecognized_name or 404: no route for a valid name
+  RefusedNoName,           ///< likewise: no name, and no catch-all on this port
   RefusedOverClientLimit,  ///< reset at accept, as the next three
   RefusedOverClientRate,
   RefusedOverGlobalLimit,
   RefusedOverHelloLimit,  ///< too many connections wait for their ClientHello
-  // The target could not be reached: alert internal_error.
+  // The target could not be reached: alert internal_error, or status 502 or 504.
   TargetRefused,      ///< RST to our SYN
   TargetUnreachable,  ///< no kernel route, ICMP unreachable, or no source port left
   TargetTimeout,      ///< no answer within `timeouts.connect`
@@ -56,7 +61,8 @@ inline constexpr std::size_t kCloseReasonCount =
 /// Whether the client left by itself before it was relayed (a `ClientLeft…` reason).
 [[nodiscard]] bool is_early_leave(CloseReason reason);
 
-/// Whether the client was turned away for whatever reason, or left early: it was never relayed.
+/// Whether the client was answered here, turned away for whatever reason, or left early: it was
+/// never relayed.
 [[nodiscard]] bool is_unserved(CloseReason reason);
 
 }  // namespace adit::relay

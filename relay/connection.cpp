@@ -37,7 +37,7 @@ CloseReason reason_of_failed_dial(int error) {
 }  // namespace
 
 Connection::Connection(Worker& worker, std::uint64_t id, UniqueFd fd, const Endpoint& client,
-                       std::uint16_t port)
+                       control::PublicPort port)
     : worker_(&worker),
       id_(id),
       started_(worker.now()),
@@ -90,7 +90,7 @@ Connection::Next Connection::advance(Peer peer, int status, int events) {
       return while_connecting(peer, status, events);
     case State::Relaying:
       return relay(peer, status, events);
-    case State::Refusing:
+    case State::Answering:
       return linger(status);
     case State::Closed:
       break;
@@ -101,13 +101,15 @@ Connection::Next Connection::advance(Peer peer, int status, int events) {
 Connection::Next Connection::on_deadline() {
   switch (state_) {
     case State::AwaitingHello:
+      // Browsers open connections in advance: who said nothing gets no answer.
+      if (is_http() && hello_) return refuse_http(CloseReason::RefusedHelloTimeout, 408);
       return finish(CloseReason::RefusedHelloTimeout);
     case State::Connecting:
     case State::SendingHello:
-      return refuse(CloseReason::TargetTimeout, Alert::InternalError);
+      return refuse_unreachable(CloseReason::TargetTimeout);
     case State::Relaying:
       break;
-    case State::Refusing:
+    case State::Answering:
     case State::Closed:
       return finish(reason_);
   }
@@ -123,16 +125,17 @@ Connection::Next Connection::on_deadline() {
 
 void Connection::end(CloseReason reason) {
   // A refusal that lingers already has its reason.
-  static_cast<void>(finish(state_ == State::Refusing ? reason_ : reason));
+  static_cast<void>(finish(state_ == State::Answering ? reason_ : reason));
 }
 
 // --- AwaitingHello
 
 Connection::Next Connection::read_hello(int) {
   const std::size_t held = hello_ ? hello_->bytes.size() : 0;
+  const std::size_t most = is_http() ? kMaxHeadBytes + 1 : kMaxBufferedBytes;
   const auto room = worker_->scratch();
   const ssize_t count =
-      ::recv(client_.fd.get(), room.data(), std::min(room.size(), kMaxBufferedBytes - held), 0);
+      ::recv(client_.fd.get(), room.data(), std::min(room.size(), most - held), 0);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return Next::Continue;
   if (count <= 0) {
     return finish(hello_ ? CloseReason::ClientLeftInHello : CloseReason::ClientLeftBeforeHello);
@@ -143,7 +146,8 @@ Connection::Next Connection::read_hello(int) {
     reset_on_close(client_.fd.get());
     return finish(CloseReason::RefusedOverHelloLimit);
   }
-  return take_hello(hello_->reader.feed(hello_->bytes));
+  return is_http() ? take_head(hello_->head_reader.feed(hello_->bytes))
+                   : take_hello(hello_->reader.feed(hello_->bytes));
 }
 
 Connection::Next Connection::take_hello(ParseStatus status) {
@@ -169,6 +173,10 @@ Connection::Next Connection::choose_route() {
     return refuse(host_ ? CloseReason::RefusedUnknownName : CloseReason::RefusedNoName,
                   Alert::UnrecognizedName);
   }
+  return take_route(std::move(route));
+}
+
+Connection::Next Connection::take_route(std::shared_ptr<const Route> route) {
   route_ = std::move(route);
   route_->state->active.fetch_add(1, std::memory_order_relaxed);
   route_->state->connections.fetch_add(1, std::memory_order_relaxed);
@@ -183,10 +191,10 @@ void Connection::leave_hello() {
 
 Connection::Next Connection::dial_target() {
   auto fd = dial(route_->spec.targets.front().endpoint);
-  if (!fd) return refuse(reason_of_failed_dial(fd.error().sys_errno), Alert::InternalError);
+  if (!fd) return refuse_unreachable(reason_of_failed_dial(fd.error().sys_errno));
   target_.fd = std::move(*fd);
   auto poll = uv::Poll::create(worker_->loop(), target_.fd.get(), &on_target, this);
-  if (!poll) return refuse(CloseReason::InternalError, Alert::InternalError);
+  if (!poll) return refuse_unreachable(CloseReason::InternalError);
   target_.poll = std::move(*poll);
   leave_hello();
   state_ = State::Connecting;
@@ -207,7 +215,7 @@ Connection::Next Connection::while_connecting(Peer peer, int status, int events)
 
 Connection::Next Connection::on_connected() {
   if (const int error = take_socket_error(target_.fd.get()); error != 0) {
-    return refuse(reason_of_failed_dial(error), Alert::InternalError);
+    return refuse_unreachable(reason_of_failed_dial(error));
   }
   state_ = State::SendingHello;
   return send_hello();
@@ -238,20 +246,34 @@ void Connection::enter_relaying() {
   worker_->arm(*this, last_activity_ + silence_allowed());
 }
 
-// --- Refusing, Closed
+// --- Answering, Closed
 
 Connection::Next Connection::refuse(CloseReason reason, std::optional<Alert> alert) {
+  if (!alert) return answer(reason, {});
+  const auto record = alert_record(*alert);
+  return answer(reason, record);
+}
+
+Connection::Next Connection::refuse_unreachable(CloseReason reason) {
+  constexpr unsigned kBadGateway = 502;
+  constexpr unsigned kGatewayTimeout = 504;
+  if (!is_http()) return refuse(reason, Alert::InternalError);
+  return refuse_http(reason, reason == CloseReason::TargetTimeout ? kGatewayTimeout : kBadGateway);
+}
+
+/// The last word to the client, `bytes` (may be empty); then its end is awaited.
+Connection::Next Connection::answer(CloseReason reason, std::span<const std::uint8_t> bytes) {
   leave_hello();
   reason_ = reason;
-  state_ = State::Refusing;
+  state_ = State::Answering;
   target_.poll.close();
   target_.fd.reset();
-  if (hello_) worker_->hello_buffers().give_back(std::move(hello_));
-  if (alert) {
-    const auto record = alert_record(*alert);
-    // Nothing was sent before: the seven bytes fit, or the client is gone.
-    static_cast<void>(::send(client_.fd.get(), record.data(), record.size(), MSG_NOSIGNAL));
+  // Nothing was sent before: a socket's first buffer takes more than any answer, or the client is
+  // gone.
+  if (!bytes.empty()) {
+    static_cast<void>(::send(client_.fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL));
   }
+  if (hello_) worker_->hello_buffers().give_back(std::move(hello_));
   ::shutdown(client_.fd.get(), SHUT_WR);
   worker_->arm(*this, worker_->now() + kLingerTime);
   return Next::Continue;
@@ -307,7 +329,7 @@ int Connection::relay_interest(const Side& side, const Pump& from, const Pump& t
 int Connection::client_interest() const {
   switch (state_) {
     case State::AwaitingHello:
-    case State::Refusing:
+    case State::Answering:
       return UV_READABLE;
     case State::Connecting:
     case State::SendingHello:

@@ -2,14 +2,17 @@
 // parsing and without policy; everything happens in advance() and on_deadline().
 //
 //   AwaitingHello -- whole hello, a route -----> Connecting    (target dialled)
-//                 -- no route, malformed, ... -> Refusing      (alert sent)
+//                 -- no route, malformed, ... -> Answering     (alert or status sent)
 //                 -- client left --------------> Closed
 //   Connecting    -- target accepted ----------> SendingHello
-//                 -- target down, timeout -----> Refusing
+//                 -- target down, timeout -----> Answering
 //                 -- client reset -------------> Closed
 //   SendingHello  -- held bytes written -------> Relaying
 //   Relaying      -- both FINs passed on, a reset passed on, idle, route removed -> Closed
-//   Refusing      -- client closed, or briefly no more -> Closed
+//   Answering     -- client closed, or briefly no more -> Closed
+//
+// On a port of plain HTTP the hello is the head of the first request, which may be answered here
+// (connection_http.cpp); from Connecting on there is no difference.
 //
 // It is owned by its worker's list, which the trampolines ask to erase it as their last act.
 #pragma once
@@ -18,6 +21,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "common/clock.hpp"
 #include "common/host_name.hpp"
@@ -42,14 +46,14 @@ class Connection final : public TimerNode {
     Connecting,
     SendingHello,
     Relaying,
-    Refusing,
+    Answering,
     Closed
   };
   enum class [[nodiscard]] Next : std::uint8_t{Continue, Finished};
 
   /// A client that was admitted. `worker` outlives the connection.
   Connection(Worker& worker, std::uint64_t id, UniqueFd fd, const Endpoint& client,
-             std::uint16_t port);
+             control::PublicPort port);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -106,6 +110,9 @@ class Connection final : public TimerNode {
   Next read_hello(int status);
   Next take_hello(ParseStatus status);
   Next choose_route();
+  Next take_head(HeadStatus status);
+  Next choose_http_route(const HttpHead& head);
+  Next take_route(std::shared_ptr<const Route> route);
   Next dial_target();
   Next while_connecting(Peer peer, int status, int events);
   Next on_connected();
@@ -116,6 +123,9 @@ class Connection final : public TimerNode {
   Next on_broken(Peer peer, int error);
   Next linger(int status);
   Next refuse(CloseReason reason, std::optional<Alert> alert);
+  Next refuse_http(CloseReason reason, unsigned code);
+  Next refuse_unreachable(CloseReason reason);
+  Next answer(CloseReason reason, std::span<const std::uint8_t> bytes);
   Next finish(CloseReason reason);
   void enter_relaying();
   void leave_hello();
@@ -126,6 +136,8 @@ class Connection final : public TimerNode {
   [[nodiscard]] int client_interest() const;
   [[nodiscard]] int target_interest() const;
   [[nodiscard]] Milliseconds silence_allowed() const;
+
+  [[nodiscard]] bool is_http() const { return port_.protocol == control::Protocol::Http; }
 
   Worker* worker_;
   Side client_;
@@ -142,7 +154,7 @@ class Connection final : public TimerNode {
   TimePoint started_;
   TimePoint last_activity_;
   Endpoint client_address_;
-  std::uint16_t port_;            ///< configured port of the listener
+  control::PublicPort port_;      ///< of the listener
   bool is_client_early_ = false;  ///< it sent something before its target was connected
   State state_ = State::AwaitingHello;
   CloseReason reason_ = CloseReason::InternalError;

@@ -41,6 +41,11 @@ void keep_all_over_exec(const SupervisorState& state, bool is_kept) {
   }
 }
 
+/// How the line of a listener begins.
+std::string_view line_of(control::Protocol protocol) {
+  return protocol == control::Protocol::Http ? "http_listener" : "listener";
+}
+
 /// One line per thing: what, its values, its descriptors.
 std::string to_text(const SupervisorState& state) {
   std::string text =
@@ -49,7 +54,8 @@ std::string to_text(const SupervisorState& state) {
     text += fmt::format("process {} {}\n", process.pid, process.link.get());
   }
   for (const auto& [address, listener] : state.listeners.all()) {
-    text += fmt::format("listener {} {} {}", address.address, address.port, listener.port);
+    text += fmt::format("{} {} {} {}", line_of(address.protocol), address.address, address.port,
+                        listener.port);
     for (const UniqueFd& fd : listener.fds) text += fmt::format(" {}", fd.get());
     text += '\n';
   }
@@ -72,7 +78,7 @@ bool read_line(const std::string& line, SupervisorState& state) {
     process.link.reset(fd);
     process.is_ready = true;
     state.processes.push_back(std::move(process));
-  } else if (what == "listener") {
+  } else if (what == line_of(control::Protocol::Tls) || what == line_of(control::Protocol::Http)) {
     std::string text;
     control::ListenAddress address;
     BoundListener listener;
@@ -80,6 +86,7 @@ bool read_line(const std::string& line, SupervisorState& state) {
     const auto parsed = IpAddress::parse(text);
     if (!parsed) return false;
     address.address = *parsed;
+    if (what == line_of(control::Protocol::Http)) address.protocol = control::Protocol::Http;
     while (words >> fd) listener.fds.emplace_back(fd);
     state.listeners.adopt(address, std::move(listener));
   } else {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "relay/client_hello.hpp"
+#include "relay/http_head.hpp"
 
 namespace adit::relay {
 
@@ -51,9 +52,11 @@ class HelloBudget {
   std::atomic<std::size_t> bytes_{0};
 };
 
-/// The bytes of one client so far, and how far they were parsed.
+/// The bytes of one client so far, and how far they were parsed: a ClientHello or, where plain HTTP
+/// is spoken, a request head.
 struct HelloBuffer {
   ClientHelloReader reader;
+  HttpHeadReader head_reader;
   std::vector<std::uint8_t> bytes;
   std::size_t sent = 0;  ///< to the target
 };

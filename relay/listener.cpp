@@ -110,7 +110,7 @@ Listener::Accepted Listener::accept_one() {
     return errno == EAGAIN ? Accepted::None : Accepted::Failed;
   }
   const auto client = Endpoint::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), size);
-  if (client) worker_->take(std::move(fd), *client, configured_.port);
+  if (client) worker_->take(std::move(fd), *client, configured_.public_port());
   return Accepted::One;
 }
 

@@ -83,7 +83,7 @@ Result<const BoundListener*> ListenerStore::bind(const control::ListenAddress& a
   const bool has_no_v6 = !bound && (bound.error().sys_errno == EAFNOSUPPORT ||
                                     bound.error().sys_errno == EADDRNOTAVAIL);
   if (has_no_v6 && address.address.is_unspecified() && !address.address.is_v4()) {
-    bound = bind_all({IpAddress(), address.port}, count, overlaps_own(address));
+    bound = bind_all({IpAddress(), address.port, address.protocol}, count, overlaps_own(address));
   }
   if (!bound) return fail(std::move(bound).error());
   return &listeners_.emplace(address, std::move(*bound)).first->second;

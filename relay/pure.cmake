@@ -3,6 +3,8 @@ add_library(adit_relay_core STATIC
   admission.cpp
   client_hello.cpp
   close_reason.cpp
+  http_answer.cpp
+  http_head.cpp
   refusal_log.cpp
   route_table.cpp
   server_name.cpp

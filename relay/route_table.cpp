@@ -12,19 +12,21 @@ namespace adit::relay {
 
 namespace {
 
-std::uint32_t hash_of(std::uint16_t port, HostPattern::Kind kind, std::string_view name) {
-  const std::uint64_t place = (std::uint64_t{port} << 8) | static_cast<std::uint64_t>(kind);
+std::uint32_t hash_of(control::PublicPort port, HostPattern::Kind kind, std::string_view name) {
+  const std::uint64_t place = (std::uint64_t{port.number} << 16) |
+                              (static_cast<std::uint64_t>(port.protocol) << 8) |
+                              static_cast<std::uint64_t>(kind);
   std::uint64_t mixed = std::hash<std::string_view>{}(name) ^ (place * 0x9e3779b97f4a7c15ULL);
   mixed ^= mixed >> 32;
   return static_cast<std::uint32_t>(mixed * 0xd6e8feb86659fd93ULL >> 32);
 }
 
 std::uint32_t hash_of(std::string_view route_name) {
-  return hash_of(0, HostPattern::Kind::Exact, route_name);
+  return hash_of({}, HostPattern::Kind::Exact, route_name);
 }
 
 std::uint32_t hash_of(const control::Route& spec) {
-  return hash_of(spec.port, spec.pattern.kind(), spec.pattern.name());
+  return hash_of(spec.public_port(), spec.pattern.kind(), spec.pattern.name());
 }
 
 std::shared_ptr<const Route> make_route(control::Route spec, std::shared_ptr<RouteState> state) {
@@ -99,7 +101,7 @@ void RouteTable::index_routes() {
 }
 
 void RouteTable::collect_ports() {
-  for (const auto& route : routes_) ports_.push_back(route->spec.port);
+  for (const auto& route : routes_) ports_.push_back(route->spec.public_port());
   std::ranges::sort(ports_);
   ports_.erase(std::unique(ports_.begin(), ports_.end()), ports_.end());
   ports_.shrink_to_fit();
@@ -117,28 +119,26 @@ const std::shared_ptr<const Route>* RouteTable::lookup(const Slots& slots, std::
   return nullptr;
 }
 
-const std::shared_ptr<const Route>* RouteTable::find_pattern(std::uint16_t port,
+const std::shared_ptr<const Route>* RouteTable::find_pattern(control::PublicPort port,
                                                              HostPattern::Kind kind,
                                                              std::string_view name) const {
   return lookup(by_pattern_, hash_of(port, kind, name), [&](const control::Route& spec) {
-    return spec.port == port && spec.pattern.kind() == kind && spec.pattern.name() == name;
+    return spec.public_port() == port && spec.pattern.kind() == kind && spec.pattern.name() == name;
   });
 }
 
-const std::shared_ptr<const Route>* RouteTable::find(std::uint16_t configured_port,
+const std::shared_ptr<const Route>* RouteTable::find(control::PublicPort port,
                                                      const HostName* name) const {
   if (name != nullptr) {
     const std::string_view text = name->wire_text();
-    if (const auto* route = find_pattern(configured_port, HostPattern::Kind::Exact, text))
-      return route;
+    if (const auto* route = find_pattern(port, HostPattern::Kind::Exact, text)) return route;
     const std::size_t dot = text.find('.');
     if (dot != std::string_view::npos) {
-      const auto* route =
-          find_pattern(configured_port, HostPattern::Kind::Wildcard, text.substr(dot + 1));
+      const auto* route = find_pattern(port, HostPattern::Kind::Wildcard, text.substr(dot + 1));
       if (route != nullptr) return route;
     }
   }
-  return find_pattern(configured_port, HostPattern::Kind::CatchAll, {});
+  return find_pattern(port, HostPattern::Kind::CatchAll, {});
 }
 
 const std::shared_ptr<const Route>* RouteTable::find_by_name(std::string_view route_name) const {

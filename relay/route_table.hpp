@@ -64,10 +64,10 @@ class RouteTable {
                                                          LeavingStates& leaving,
                                                          std::uint64_t digest = 0);
 
-  /// The route for `name` on the listener configured with `configured_port`: exact, then the
+  /// The route for `name` on the listeners of `port`: exact, then the
   /// wildcard of its parent (one label), then the port's catch-all; `name` null (no server name)
   /// only the catch-all. Null: no route. O(1), no allocation; valid as long as the table.
-  [[nodiscard]] const std::shared_ptr<const Route>* find(std::uint16_t configured_port,
+  [[nodiscard]] const std::shared_ptr<const Route>* find(control::PublicPort port,
                                                          const HostName* name) const;
 
   /// The route called `route_name` ("host/app.example.com"), null if it is not in this table. For
@@ -78,7 +78,7 @@ class RouteTable {
   [[nodiscard]] std::span<const std::shared_ptr<const Route>> routes() const { return routes_; }
 
   /// The configured ports that routes use, ascending, each once (0 among them when it is used).
-  [[nodiscard]] std::span<const std::uint16_t> ports() const { return ports_; }
+  [[nodiscard]] std::span<const control::PublicPort> ports() const { return ports_; }
 
   [[nodiscard]] const control::Settings& settings() const { return settings_; }
 
@@ -106,14 +106,14 @@ class RouteTable {
   template <class IsIt>
   const std::shared_ptr<const Route>* lookup(const Slots& slots, std::uint32_t hash,
                                              IsIt is_it) const;
-  [[nodiscard]] const std::shared_ptr<const Route>* find_pattern(std::uint16_t port,
+  [[nodiscard]] const std::shared_ptr<const Route>* find_pattern(control::PublicPort port,
                                                                  HostPattern::Kind kind,
                                                                  std::string_view name) const;
 
   std::vector<std::shared_ptr<const Route>> routes_;
   Slots by_pattern_;  ///< by (port, kind, name of the pattern)
   Slots by_name_;     ///< by the route's own name
-  std::vector<std::uint16_t> ports_;
+  std::vector<control::PublicPort> ports_;
   control::Settings settings_;
   std::uint64_t revision_ = 0;
   std::uint64_t digest_ = 0;

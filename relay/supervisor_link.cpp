@@ -40,13 +40,16 @@ LinkMessage link_message(LinkType type, std::uint32_t id, const control::ListenA
   message.id = id;
   message.port = listener.port;
   message.family = listener.address.is_v4() ? 4 : 6;
+  message.protocol = static_cast<std::uint8_t>(listener.protocol);
   std::ranges::copy(listener.address.bytes(), std::begin(message.address));
   return message;
 }
 
 control::ListenAddress listener_of(const LinkMessage& message) {
   const std::span<const std::uint8_t> bytes(message.address);
-  return {IpAddress(bytes.first(message.family == 4 ? 4 : 16)), message.port};
+  const bool is_http = message.protocol == static_cast<std::uint8_t>(control::Protocol::Http);
+  return {IpAddress(bytes.first(message.family == 4 ? 4 : 16)), message.port,
+          is_http ? control::Protocol::Http : control::Protocol::Tls};
 }
 
 LinkMessage link_message(LinkType type, const TableId& table) {

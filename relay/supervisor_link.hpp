@@ -60,9 +60,9 @@ struct LinkMessage {
 
   std::uint16_t version = kVersion;
   LinkType type = LinkType::Ping;
-  std::uint32_t id = 0;     ///< of a request; repeated by its answer
-  std::uint8_t family = 4;  ///< of `address`: 4 or 6
-  std::uint8_t unused = 0;
+  std::uint32_t id = 0;           ///< of a request; repeated by its answer
+  std::uint8_t family = 4;        ///< of `address`: 4 or 6
+  std::uint8_t protocol = 0;      ///< of the listener: a control::Protocol
   std::uint16_t port = 0;         ///< configured; host byte order, as all of this
   std::uint16_t bound_port = 0;   ///< BindReply: the real one
   std::uint16_t count = 0;        ///< BindReply: how many sockets follow

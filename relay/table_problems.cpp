@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <set>
 #include <string>
 #include <string_view>
@@ -107,17 +108,32 @@ void check_targets(const control::Route& route, Which which, Problems& out) {
   if (!has_weight) out.add(fmt::format("{}: every target has weight 0", which()));
 }
 
+/// One port speaks one protocol; ports that the kernel chooses are two.
+void check_protocols(const std::vector<control::Route>& routes, Problems& out) {
+  std::set<control::PublicPort> seen;
+  for (const control::Route& route : routes) {
+    if (route.port != 0) seen.insert(route.public_port());
+  }
+  for (auto port = seen.begin(); port != seen.end(); ++port) {
+    const auto next = std::next(port);
+    if (next == seen.end() || next->number != port->number) continue;
+    out.add(fmt::format("port {}: routes for TLS and for plain HTTP", port->number));
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> find_problems(const control::Table& table) {
   Problems out;
   check_settings(table, out);
   const auto& routes = table.routes;
+  check_protocols(routes, out);
   const std::hash<std::string_view> hash;
   Seen names(routes.size(),
              [&](std::size_t a, std::size_t b) { return routes[a].name == routes[b].name; });
   Seen patterns(routes.size(), [&](std::size_t a, std::size_t b) {
-    return routes[a].port == routes[b].port && routes[a].pattern == routes[b].pattern;
+    return routes[a].public_port() == routes[b].public_port() &&
+           routes[a].pattern == routes[b].pattern;
   });
   for (std::size_t i = 0; i < table.routes.size(); ++i) {
     const control::Route& route = table.routes[i];
@@ -128,6 +144,9 @@ std::vector<std::string> find_problems(const control::Table& table) {
     }
     if (!patterns.insert(i, hash(route.pattern.wire_text()) + route.port)) {
       out.add(fmt::format("{}: an earlier route serves the same on port {}", which(), route.port));
+    }
+    if (route.protocol == control::Protocol::Http && route.https_port == 0) {
+      out.add(fmt::format("{}: port 0 is no port to redirect to", which()));
     }
     if (route.drain < Milliseconds::zero()) out.add(fmt::format("{}: drain is negative", which()));
     check_targets(route, which, out);

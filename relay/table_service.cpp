@@ -203,18 +203,18 @@ void TableService::drain() {
 // --- listeners
 
 TableService::Addresses TableService::addresses_of(const control::Settings& settings,
-                                                   std::span<const std::uint16_t> ports) {
+                                                   std::span<const control::PublicPort> ports) {
   Addresses addresses;
   for (const IpAddress& address : settings.addresses) {
-    for (const std::uint16_t port : ports) addresses.insert({address, port});
+    for (const auto& port : ports) addresses.insert({address, port.number, port.protocol});
   }
   return addresses;
 }
 
 TableService::Addresses TableService::addresses_of(const control::Table& table) {
-  std::set<std::uint16_t> ports;
-  for (const control::Route& route : table.routes) ports.insert(route.port);
-  return addresses_of(table.settings, std::vector<std::uint16_t>(ports.begin(), ports.end()));
+  std::set<control::PublicPort> ports;
+  for (const control::Route& route : table.routes) ports.insert(route.public_port());
+  return addresses_of(table.settings, std::vector(ports.begin(), ports.end()));
 }
 
 Result<void> TableService::bind(const control::ListenAddress& address) {

@@ -79,7 +79,7 @@ class TableService {
   using Addresses = std::set<control::ListenAddress>;
 
   static Addresses addresses_of(const control::Settings& settings,
-                                std::span<const std::uint16_t> ports);
+                                std::span<const control::PublicPort> ports);
   static Addresses addresses_of(const control::Table& table);
   std::shared_ptr<const RouteTable> read_cache();
   void write_cache(const control::Table& table);

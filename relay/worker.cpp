@@ -139,7 +139,7 @@ void Worker::fire(TimerNode& node) {
 
 // --- connections
 
-void Worker::take(UniqueFd fd, const Endpoint& client, std::uint16_t port) {
+void Worker::take(UniqueFd fd, const Endpoint& client, control::PublicPort port) {
   counters_.accepted.add(1);
   switch (shared_->admission.admit(client.address, now())) {
     case AdmitResult::Admitted:
@@ -182,7 +182,7 @@ void Worker::remove(Connection& connection) {
   if (is_paused_) resume_accepting();
 }
 
-std::shared_ptr<const Route> Worker::find_route(std::uint16_t port, const HostName* name) {
+std::shared_ptr<const Route> Worker::find_route(control::PublicPort port, const HostName* name) {
   if (const auto* found = table_->find(port, name)) return *found;
   if (!previous_ || std::ranges::binary_search(table_->ports(), port)) return nullptr;
   // Queued on a listener that the new table does not have: served as a connection of a removed

@@ -85,14 +85,15 @@ class Worker {
 
   // --- for its listeners and connections
 
-  void take(UniqueFd fd, const Endpoint& client, std::uint16_t port);
+  void take(UniqueFd fd, const Endpoint& client, control::PublicPort port);
   void pause_accepting();
   /// A listener failed and paused: notes it in the log and resumes it in a while.
   void retry_accepting(const control::ListenAddress& address, int error);
   /// Ends the life of `connection`, which must not be used any more.
   void remove(Connection& connection);
   void arm(TimerNode& node, TimePoint deadline);
-  [[nodiscard]] std::shared_ptr<const Route> find_route(std::uint16_t port, const HostName* name);
+  [[nodiscard]] std::shared_ptr<const Route> find_route(control::PublicPort port,
+                                                        const HostName* name);
 
   [[nodiscard]] TimePoint now() const;
 

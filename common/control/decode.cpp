@@ -85,6 +85,16 @@ bool append(Bytes bytes, std::vector<T>& out) {
   return read(bytes, out.emplace_back());
 }
 
+/// An enumeration whose last value is `last`.
+template <class Enum>
+
+requires(std::is_enum_v<Enum>) bool read(Bytes bytes, Enum& out, Enum last) {
+  std::uint8_t number = 0;
+  if (!read(bytes, number) || number > static_cast<std::uint8_t>(last)) return false;
+  out = static_cast<Enum>(number);
+  return true;
+}
+
 bool read(Bytes bytes, ListenAddress& out) {
   return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
     switch (tag) {
@@ -92,6 +102,8 @@ bool read(Bytes bytes, ListenAddress& out) {
         return read(value, out.address);
       case 2:
         return read(value, out.port);
+      case 3:
+        return read(value, out.protocol, Protocol::Http);
       default:
         return true;
     }
@@ -140,6 +152,12 @@ std::optional<Route> read_route(Bytes bytes) {
       }
       case 6:
         return read(value, route.drain);
+      case 7:
+        return read(value, route.protocol, Protocol::Http);
+      case 8:
+        return read(value, route.http, HttpAction::Forward);
+      case 9:
+        return read(value, route.https_port);
       default:
         return true;
     }
@@ -192,12 +210,8 @@ bool read(Bytes bytes, Settings& out) {
         return read(value, out.timeouts);
       case 3:
         return read(value, out.limits);
-      case 4: {
-        std::uint8_t level = 0;
-        if (!read(value, level) || level > static_cast<std::uint8_t>(Privacy::None)) return false;
-        out.privacy = static_cast<Privacy>(level);
-        return true;
-      }
+      case 4:
+        return read(value, out.privacy, Privacy::None);
       default:
         return true;
     }

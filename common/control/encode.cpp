@@ -89,6 +89,7 @@ std::uint64_t count_of(Milliseconds value) {
 void write(FieldWriter& out, const ListenAddress& value) {
   out.address(1, value.address);
   out.number(2, value.port);
+  if (value.protocol != Protocol::Tls) out.number(3, static_cast<std::uint64_t>(value.protocol));
 }
 
 void write(FieldWriter& out, const Target& value) {
@@ -106,6 +107,10 @@ void write(FieldWriter& out, const Route& value) {
     out.nested(5, [&](FieldWriter& inner) { write(inner, target); });
   }
   out.number(6, count_of(value.drain));
+  if (value.protocol == Protocol::Tls) return;  // the defaults of the others say nothing there
+  out.number(7, static_cast<std::uint64_t>(value.protocol));
+  out.number(8, static_cast<std::uint64_t>(value.http));
+  out.number(9, value.https_port);
 }
 
 void write(FieldWriter& out, const Timeouts& value) {

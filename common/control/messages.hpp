@@ -20,11 +20,28 @@ namespace adit::control {
 inline constexpr std::uint16_t kProtocolVersion = 1;
 inline constexpr std::uint16_t kOldestProtocolVersion = 1;
 
-/// One place where clients arrive: a configured address and port. This pair is the listener's
-/// identity, also when `port` is 0 and the kernel chooses the real one.
+/// What clients speak on a port. The value is the wire's.
+enum class Protocol : std::uint8_t {
+  Tls = 0,   ///< routed by the server name of the ClientHello
+  Http = 1,  ///< plain HTTP/1, routed by the host of the first request
+};
+
+/// A configured public port; with 0 the kernel chooses one for each protocol.
+struct PublicPort {
+  std::uint16_t number = 0;
+  Protocol protocol = Protocol::Tls;
+
+  auto operator<=>(const PublicPort&) const = default;
+};
+
+/// One place where clients arrive: a configured address and port, and what they speak there. This
+/// is the listener's identity, also when `port` is 0 and the kernel chooses the real one.
 struct ListenAddress {
   IpAddress address;  ///< "::" is dual-stack
   std::uint16_t port = 0;
+  Protocol protocol = Protocol::Tls;
+
+  [[nodiscard]] PublicPort public_port() const { return {port, protocol}; }
 
   auto operator<=>(const ListenAddress&) const = default;
 };
@@ -37,7 +54,14 @@ struct Target {
   bool operator==(const Target&) const = default;
 };
 
-/// Server name (on a public port) -> targets, with their policy.
+/// What becomes of a plain HTTP request whose host has a route. ACME challenges go to the target
+/// either way. The value is the wire's.
+enum class HttpAction : std::uint8_t {
+  Redirect = 0,  ///< answered by the relay: the same with https
+  Forward = 1,   ///< to the target, with the whole connection
+};
+
+/// Server name or HTTP host (on a public port) -> targets, with their policy.
 struct Route {
   std::string name;          ///< stable over revisions, unique in a table: "host/app.example.com"
   HostPattern pattern;       ///< which server names it serves
@@ -45,6 +69,11 @@ struct Route {
   std::string site;
   std::vector<Target> targets;  ///< at least one
   Milliseconds drain{5000};     ///< how long its connections may go on after its removal
+  Protocol protocol = Protocol::Tls;
+  HttpAction http = HttpAction::Redirect;  ///< of an Http route
+  std::uint16_t https_port = 443;          ///< of an Http route: where a redirect leads
+
+  [[nodiscard]] PublicPort public_port() const { return {port, protocol}; }
 
   bool operator==(const Route&) const = default;
 };

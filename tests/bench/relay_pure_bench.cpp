@@ -104,13 +104,13 @@ void measure_routes() {
     names.push_back(HostName::parse(mixed % 10 == 0 ? "x." + name : name).value());
   }
   measure("find a route among 100 000 (one in ten a wildcard)", 2'000'000,
-          [&](std::size_t i) { sink += (*table->find(443, &names[i % kRoutes]))->spec.port; });
+          [&](std::size_t i) { sink += (*table->find({443}, &names[i % kRoutes]))->spec.port; });
   const HostName hot = names[1];
   measure("find the same route again", 5'000'000,
-          [&](std::size_t) { sink += (*table->find(443, &hot))->spec.port; });
+          [&](std::size_t) { sink += (*table->find({443}, &hot))->spec.port; });
   const HostName unknown = HostName::parse("nobody.example.org").value();
   measure("find that there is none", 5'000'000,
-          [&](std::size_t) { sink += table->find(443, &unknown) == nullptr ? 1 : 0; });
+          [&](std::size_t) { sink += table->find({443}, &unknown) == nullptr ? 1 : 0; });
 }
 
 void measure_admission_and_timers() {

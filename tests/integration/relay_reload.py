@@ -188,7 +188,8 @@ def test_check_says_whether_the_program_would_take_over():
             os.close(fd)
         return result
 
-    good = b"adit-relay-state 1\nlock 3\ncontrol 4\nprocess 99 5\nlistener 127.0.0.1 0 4433 6 7\n"
+    good = b"adit-relay-state 1\nlock 3\ncontrol 4\nprocess 99 5\nlistener 127.0.0.1 0 4433 6 7\n" \
+        b"http_listener 127.0.0.1 0 8080 8 9\n"
     assert check().returncode == 0
     assert check(good).returncode == 0
     assert check(good, "--workers", "0").returncode == 2

@@ -85,7 +85,7 @@ TEST_CASE("route_table property: lookups equal a reference", "[property]") {
       const HostName name = HostName::parse(random_name(random)).value();
       const HostName* asked = random.one_in(10) ? nullptr : &name;
       const std::uint16_t port = random_port(random);
-      const auto* got = table->find(port, asked);
+      const auto* got = table->find({port}, asked);
       const auto* want = reference(values, port, asked);
       CAPTURE(i, lookup, port, name.wire_text(), asked == nullptr);
       REQUIRE((got == nullptr) == (want == nullptr));

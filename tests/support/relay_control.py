@@ -62,7 +62,11 @@ def encode_route(route):
     targets = route.get("targets") or [route["target"]]
     for host, port in targets:
         out += field(5, address(1, host) + number(2, port) + number(3, 1))
-    return out + number(6, route.get("drain_ms", 5000))
+    out += number(6, route.get("drain_ms", 5000))
+    if "http" in route:  # "redirect" or "forward": a route of plain HTTP
+        out += number(7, 1) + number(8, ["redirect", "forward"].index(route["http"]))
+        out += number(9, route.get("https_port", 443))
+    return out
 
 
 def encode_table(table):
@@ -92,6 +96,7 @@ def decode_listener(body):
         if tag == 1:
             inner = dict(fields(value))
             out["address"], out["port"] = as_address(inner[1]), as_number(inner[2])
+            out["protocol"] = "http" if 3 in inner and as_number(inner[3]) == 1 else "tls"
         elif tag == 2:
             out["bound_port"] = as_number(value)
         elif tag == 3:

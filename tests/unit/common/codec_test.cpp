@@ -25,6 +25,10 @@ Table sample_table() {
                   make_route("host/lab", "*.lab.example.com", 8443), make_route("host/*", "*", 0)};
   table.routes[0].targets.push_back({*Endpoint::parse("[2001:db8::5]:65535"), 0});
   table.routes[1].drain = Milliseconds(0);
+  table.routes.push_back(make_route("http/app", "app.example.com", 80));
+  table.routes.back().protocol = Protocol::Http;
+  table.routes.back().http = HttpAction::Forward;
+  table.routes.back().https_port = 8443;
   return table;
 }
 
@@ -44,6 +48,7 @@ Stats sample_stats() {
   stats.effective_limits = {10, 11, 12};
   stats.closed = {{"finished", 13}, {"refused_not_tls", 14}};
   stats.listeners = {{{*IpAddress::parse("::"), 0}, 40'443, ""},
+                     {{*IpAddress::parse("::"), 0, Protocol::Http}, 40'080, ""},
                      {{*IpAddress::parse("192.0.2.1"), 443}, 0, "address in use"}};
   stats.routes = {{"host/app", 1, 2, 3, 4}, {"", 0, 0, 0, 0}};
   stats.cache_problem = "no space";

@@ -17,7 +17,7 @@ TEST_CASE("close_reason: every reason has a word of its own", "[relay]") {
     const std::string_view word = to_string(reason);
     CAPTURE(i, word);
     CHECK(words.insert(word).second);
-    CHECK(word.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string_view::npos);
+    CHECK(word.find_first_not_of("abcdefghijklmnopqrstuvwxyz_2") == std::string_view::npos);
     CHECK(is_refusal(reason) == word.starts_with("refused_"));
     CHECK(is_early_leave(reason) == word.starts_with("client_left_"));
   }

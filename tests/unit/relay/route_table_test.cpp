@@ -23,10 +23,10 @@ std::shared_ptr<const RouteTable> build(const control::Table& table, LeavingStat
 std::string found(const RouteTable& table, std::uint16_t port, const char* name) {
   const std::shared_ptr<const Route>* route = nullptr;
   if (name == nullptr) {
-    route = table.find(port, nullptr);
+    route = table.find({port}, nullptr);
   } else {
     const HostName host = HostName::parse(name).value();
-    route = table.find(port, &host);
+    route = table.find({port}, &host);
   }
   return route == nullptr ? "" : (*route)->spec.name;
 }
@@ -80,8 +80,42 @@ TEST_CASE("route_table: each port has its own names and its own catch-all", "[re
   CHECK(found(*table, 443, nullptr).empty());
   CHECK(found(*table, 80, "app.example.com").empty());
   const auto ports = table->ports();
-  CHECK(std::vector<std::uint16_t>(ports.begin(), ports.end()) ==
-        std::vector<std::uint16_t>{0, 443, 8443});
+  CHECK(std::vector(ports.begin(), ports.end()) ==
+        std::vector<control::PublicPort>{{0}, {443}, {8443}});
+}
+
+TEST_CASE("route_table: plain HTTP has routes of its own", "[relay]") {
+  LeavingStates leaving;
+  auto http = make_route("http", "app.example.com", 80);
+  http.protocol = control::Protocol::Http;
+  auto chosen = make_route("http0", "app.example.com", 0);
+  chosen.protocol = control::Protocol::Http;
+  const control::Table values = make_table({make_route("tls", "app.example.com"), http, chosen,
+                                            make_route("tls0", "app.example.com", 0)});
+  const auto table = build(values, leaving);
+  const HostName name = *HostName::parse("app.example.com");
+  const auto route_of = [&](control::PublicPort port) {
+    const auto* route = table->find(port, &name);
+    return route == nullptr ? std::string() : (*route)->spec.name;
+  };
+  CHECK(route_of({443, control::Protocol::Tls}) == "tls");
+  CHECK(route_of({80, control::Protocol::Http}) == "http");
+  CHECK(route_of({80, control::Protocol::Tls}).empty());
+  CHECK(route_of({443, control::Protocol::Http}).empty());
+  CHECK(route_of({0, control::Protocol::Http}) == "http0");  // the kernel chooses two ports
+  CHECK(route_of({0, control::Protocol::Tls}) == "tls0");
+  CHECK(table->ports().size() == 4);
+}
+
+TEST_CASE("route_table: one port speaks one protocol", "[relay]") {
+  auto http = make_route("http", "b.example.com", 443);
+  http.protocol = control::Protocol::Http;
+  CHECK(find_problems(make_table({make_route("tls", "a.example.com"), http})) ==
+        std::vector<std::string>{"port 443: routes for TLS and for plain HTTP"});
+  http.port = 80;
+  http.https_port = 0;
+  CHECK(find_problems(make_table({http})) ==
+        std::vector<std::string>{"route 1 (b.example.com): port 0 is no port to redirect to"});
 }
 
 TEST_CASE("route_table: an empty table has no route and no port", "[relay]") {

@@ -1,0 +1,57 @@
+// Connection on a port of plain HTTP, up to the choice of a target: redirects and refusals are
+// answered here, ACME challenges and forwarded hosts go on as TLS does.
+#include "relay/connection.hpp"
+#include "relay/http_answer.hpp"
+#include "relay/worker.hpp"
+
+namespace adit::relay {
+
+namespace {
+
+constexpr unsigned kNotFound = 404;
+
+std::span<const std::uint8_t> bytes_of(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
+Connection::Next Connection::take_head(HeadStatus status) {
+  switch (status) {
+    case HeadStatus::NeedMore:
+      return Next::Continue;
+    case HeadStatus::Complete:
+      return choose_http_route(hello_->head_reader.head());
+    case HeadStatus::Http2:
+      return answer(CloseReason::RefusedHttp2, bytes_of(http2_refusal()));
+    case HeadStatus::Malformed:
+      return refuse_http(CloseReason::RefusedMalformedHead, hello_->head_reader.status());
+    case HeadStatus::TooLarge:
+      return refuse_http(CloseReason::RefusedHeadTooLarge, hello_->head_reader.status());
+  }
+  return finish(CloseReason::InternalError);
+}
+
+Connection::Next Connection::choose_http_route(const HttpHead& head) {
+  host_ = head.host;
+  auto route = worker_->find_route(port_, host_ ? &*host_ : nullptr);
+  if (!route) {
+    return refuse_http(host_ ? CloseReason::RefusedUnknownName : CloseReason::RefusedNoName,
+                       kNotFound);
+  }
+  const control::Route& spec = route->spec;
+  if (spec.http == control::HttpAction::Forward || is_acme_challenge(head.target)) {
+    return take_route(std::move(route));
+  }
+  // Without a name there is nothing to redirect to.
+  if (!host_) return refuse_http(CloseReason::RefusedNoName, kNotFound);
+  return answer(CloseReason::Redirected, bytes_of(redirect_to_https(head, spec.https_port)));
+}
+
+Connection::Next Connection::refuse_http(CloseReason reason, unsigned code) {
+  // Of a head that could not be read the method is not known.
+  const bool is_head = hello_ && hello_->head_reader.head().method == "HEAD";
+  return answer(reason, bytes_of(http_answer(code, !is_head)));
+}
+
+}  // namespace adit::relay
