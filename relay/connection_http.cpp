@@ -45,7 +45,8 @@ Connection::Next Connection::choose_http_route(const HttpHead& head) {
   }
   // Without a name there is nothing to redirect to.
   if (!host_) return refuse_http(CloseReason::RefusedNoName, kNotFound);
-  return answer(CloseReason::Redirected, bytes_of(redirect_to_https(head, spec.https_port)));
+  return answer(CloseReason::Redirected,
+                bytes_of(redirect_to_https(head, worker_->https_port_of(spec))));
 }
 
 Connection::Next Connection::refuse_http(CloseReason reason, unsigned code) {

@@ -51,7 +51,7 @@ std::string redirect_to_https(const HttpHead& head, std::uint16_t port) {
   return fmt::format(
       "HTTP/1.1 {}\r\nLocation: https://{}{}{}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
       is_plain ? "301 Moved Permanently" : "308 Permanent Redirect", head.host->wire_text(),
-      port == kHttpsPort ? "" : fmt::format(":{}", port), head.target);
+      port == kHttpsPort || port == 0 ? "" : fmt::format(":{}", port), head.target);
 }
 
 std::string http_answer(unsigned code, bool has_body) {

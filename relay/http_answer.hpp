@@ -10,9 +10,9 @@
 
 namespace adit::relay {
 
-/// To https on `port` of the same host, path and query: 301 for GET and HEAD, which everything
-/// understands, else 308, which keeps the method and the body (RFC 9110 §15.4.9). `head.host` must
-/// be there.
+/// To https on `port` (443 and 0 are not written) of the same host, path and query: 301 for GET and
+/// HEAD, which everything understands, else 308, which keeps the method and the body (RFC 9110
+/// §15.4.9). `head.host` must be there.
 [[nodiscard]] std::string redirect_to_https(const HttpHead& head, std::uint16_t port);
 
 /// A short text with the status `code` (one of 400, 404, 408, 414, 431, 502, 504, 505);

@@ -145,9 +145,6 @@ std::vector<std::string> find_problems(const control::Table& table) {
     if (!patterns.insert(i, hash(route.pattern.wire_text()) + route.port)) {
       out.add(fmt::format("{}: an earlier route serves the same on port {}", which(), route.port));
     }
-    if (route.protocol == control::Protocol::Http && route.https_port == 0) {
-      out.add(fmt::format("{}: port 0 is no port to redirect to", which()));
-    }
     if (route.drain < Milliseconds::zero()) out.add(fmt::format("{}: drain is negative", which()));
     check_targets(route, which, out);
   }

@@ -28,8 +28,10 @@ std::string describe(const control::ListenAddress& address) {
 
 std::string problem_of(const control::ListenAddress& address, const Error& error) {
   const bool lacks_privilege = error.sys_errno == EACCES && address.port != 0;
-  return fmt::format("cannot listen on {}: {}{}", describe(address), error.what,
-                     lacks_privilege ? "; ports below 1024 need CAP_NET_BIND_SERVICE" : "");
+  const bool is_http = address.protocol == control::Protocol::Http;
+  return fmt::format("cannot listen on {}: {}{}{}", describe(address), error.what,
+                     lacks_privilege ? "; ports below 1024 need CAP_NET_BIND_SERVICE" : "",
+                     is_http ? "; relay: {http_port: off} does without plain HTTP" : "");
 }
 
 control::Table empty_table() {
@@ -119,7 +121,11 @@ void TableService::swap_table(std::shared_ptr<const RouteTable> table) {
     previous_ = before;
     previous_timer_.start(std::max(before->settings().timeouts.hello, Milliseconds{1}));
   }
-  WorkerUpdate update{table_, previous_, {}};
+  WorkerUpdate update{table_, previous_, {}, 0};
+  for (const auto& [address, port] : ports_) {
+    const bool is_chosen = address.port == 0 && address.protocol == control::Protocol::Tls;
+    if (is_chosen && port.is_needed) update.chosen_https_port = port.bound;
+  }
   for (const auto& route : before->routes()) {
     if (table_->find_by_name(route->spec.name) == nullptr) update.removed.push_back(route);
   }

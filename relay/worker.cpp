@@ -72,6 +72,7 @@ TimePoint Worker::now() const {
 void Worker::update(const WorkerUpdate& update) {
   table_ = update.table;
   previous_ = update.previous;
+  chosen_https_port_ = update.chosen_https_port;
   // A route that came back while its connections drained keeps them.
   std::erase_if(draining_, [&](const auto& each) {
     return table_->find_by_name(each.second.route->spec.name) != nullptr;

@@ -49,6 +49,7 @@ struct WorkerUpdate {
   /// Serves clients that were queued on a listener that `table` does not have any more; null: none.
   std::shared_ptr<const RouteTable> previous;
   std::vector<std::shared_ptr<const Route>> removed;  ///< in `previous`, not in `table`
+  std::uint16_t chosen_https_port = 0;  ///< which the kernel chose for the port 0 of TLS; 0: none
 };
 
 class Worker {
@@ -94,6 +95,11 @@ class Worker {
   void arm(TimerNode& node, TimePoint deadline);
   [[nodiscard]] std::shared_ptr<const Route> find_route(control::PublicPort port,
                                                         const HostName* name);
+
+  /// Where a redirect of `route` leads.
+  [[nodiscard]] std::uint16_t https_port_of(const control::Route& route) const {
+    return route.https_port != 0 ? route.https_port : chosen_https_port_;
+  }
 
   [[nodiscard]] TimePoint now() const;
 
@@ -149,6 +155,7 @@ class Worker {
   LogLimiter trouble_lines_;
   std::shared_ptr<const RouteTable> table_;
   std::shared_ptr<const RouteTable> previous_;
+  std::uint16_t chosen_https_port_ = 0;
   std::unordered_map<const RouteState*, Draining> draining_;
   TimePoint drain_due_;
   std::vector<std::unique_ptr<Listener>> listeners_;

@@ -71,7 +71,8 @@ struct Route {
   Milliseconds drain{5000};     ///< how long its connections may go on after its removal
   Protocol protocol = Protocol::Tls;
   HttpAction http = HttpAction::Redirect;  ///< of an Http route
-  std::uint16_t https_port = 443;          ///< of an Http route: where a redirect leads
+  /// Of an Http route: where a redirect leads; 0: to the port that the kernel chose for TLS.
+  std::uint16_t https_port = 443;
 
   [[nodiscard]] PublicPort public_port() const { return {port, protocol}; }
 

@@ -38,7 +38,7 @@ std::string_view LiveView::site_state(const std::string& site) const {
   return *age < apply::kHandshakeLifetime.count() ? "up" : "down";
 }
 
-std::string_view LiveView::host_state(const std::string& site, std::uint16_t port) const {
+std::string_view LiveView::host_state(const std::string& site, control::PublicPort port) const {
   if (!is_table_live() || !is_port_open(port)) return "not-live";
   const std::string_view state = site_state(site);
   if (state == "pending-key") return state;
@@ -53,20 +53,20 @@ control::RouteStats LiveView::route_stats(const std::string& route) const {
   return none;
 }
 
-std::uint16_t LiveView::open_port(std::uint16_t configured) const {
-  if (!snapshot_.relay) return configured;
+std::uint16_t LiveView::open_port(control::PublicPort configured) const {
+  if (!snapshot_.relay) return configured.number;
   for (const auto& listener : snapshot_.relay->listeners) {
-    if (listener.configured.port == configured && listener.bound_port != 0) {
+    if (listener.configured.public_port() == configured && listener.bound_port != 0) {
       return listener.bound_port;
     }
   }
-  return configured;
+  return configured.number;
 }
 
-bool LiveView::is_port_open(std::uint16_t configured) const {
+bool LiveView::is_port_open(control::PublicPort configured) const {
   const auto& listeners = snapshot_.relay->listeners;
   return std::any_of(listeners.begin(), listeners.end(), [&](const control::ListenerStats& open) {
-    return open.configured.port == configured && open.bound_port != 0;
+    return open.configured.public_port() == configured && open.bound_port != 0;
   });
 }
 

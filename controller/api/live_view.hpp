@@ -25,12 +25,13 @@ class LiveView {
   [[nodiscard]] std::optional<std::int64_t> handshake_age(const config::Site& site) const;
 
   /// "ok", "site-down", "pending-key" or "not-live" (the relay does not serve it now).
-  [[nodiscard]] std::string_view host_state(const std::string& site, std::uint16_t port) const;
+  [[nodiscard]] std::string_view host_state(const std::string& site,
+                                            control::PublicPort port) const;
   /// The relay's numbers for a route; zeros if it has none.
   [[nodiscard]] control::RouteStats route_stats(const std::string& route) const;
   /// The port that is open for the configured one: differs where that is 0; the configured one if
   /// nothing is open.
-  [[nodiscard]] std::uint16_t open_port(std::uint16_t configured) const;
+  [[nodiscard]] std::uint16_t open_port(control::PublicPort configured) const;
   /// True if the relay runs the table that the head asks for.
   [[nodiscard]] bool is_table_live() const;
 
@@ -39,7 +40,7 @@ class LiveView {
   [[nodiscard]] const config::Resources& resources() const { return snapshot_.state->resources; }
 
  private:
-  [[nodiscard]] bool is_port_open(std::uint16_t configured) const;
+  [[nodiscard]] bool is_port_open(control::PublicPort configured) const;
 
   const apply::Snapshot& snapshot_;
   std::int64_t wall_now_;

@@ -27,8 +27,8 @@ json host_item(const LiveView& view, const std::string& name, const config::Host
   if (const auto target = config::target_of(view.resources(), host)) {
     item["target"] = target->to_string();
   }
-  item["port"] = view.open_port(port);
-  item["state"] = view.host_state(host.site, port);
+  item["port"] = view.open_port({port});
+  item["state"] = view.host_state(host.site, {port});
   add_counters(item, view.route_stats("host/" + name));
   return item;
 }
@@ -49,6 +49,10 @@ json site_item(const LiveView& view, const std::string& name, const config::Site
   return item;
 }
 
+std::string_view protocol_text(control::Protocol protocol) {
+  return protocol == control::Protocol::Http ? "http" : "tls";
+}
+
 json route_item(const LiveView& view, const control::Route& route) {
   json targets = json::array();
   for (const auto& target : route.targets) {
@@ -56,12 +60,16 @@ json route_item(const LiveView& view, const control::Route& route) {
   }
   json item = {{"name", route.name},
                {"pattern", route.pattern.wire_text()},
-               {"port", view.open_port(route.port)},
+               {"protocol", protocol_text(route.protocol)},
+               {"port", view.open_port(route.public_port())},
                {"site", route.site},
                {"target", route.targets.front().endpoint.to_string()},
                {"targets", std::move(targets)},
                {"drain", config::format_duration(route.drain)},
-               {"state", view.host_state(route.site, route.port)}};
+               {"state", view.host_state(route.site, route.public_port())}};
+  if (route.protocol == control::Protocol::Http) {
+    item["http"] = route.http == control::HttpAction::Forward ? "forward" : "redirect";
+  }
   add_counters(item, view.route_stats(route.name));
   return item;
 }

@@ -19,19 +19,23 @@ std::uint16_t port_of_name(const LiveView& view, const std::string& name) {
 }
 
 /// The kernel may have chosen the port that clients use: the table knows it as 0.
-std::uint16_t configured_port(const LiveView& view, std::uint16_t open) {
-  if (!view.snapshot().relay) return open;
-  for (const auto& listener : view.snapshot().relay->listeners) {
-    if (listener.bound_port == open) return listener.configured.port;
+control::PublicPort configured_port(const LiveView& view, std::uint16_t open) {
+  if (view.snapshot().relay) {
+    for (const auto& listener : view.snapshot().relay->listeners) {
+      if (listener.bound_port == open) return listener.configured.public_port();
+    }
   }
-  return open;
+  const config::Relay relay = view.resources().relay.value_or(config::Relay{});
+  const bool is_http = open == relay.http_port;
+  return {open, is_http ? control::Protocol::Http : control::Protocol::Tls};
 }
 
 }  // namespace
 
 RouteQuestionAnswer ask_route(const LiveView& view, const std::string& name,
                               std::optional<std::uint16_t> port) {
-  const std::uint16_t configured = port ? configured_port(view, *port) : port_of_name(view, name);
+  const control::PublicPort configured =
+      port ? configured_port(view, *port) : control::PublicPort{port_of_name(view, name)};
   RouteQuestionAnswer answer;
   answer.port = port.value_or(view.open_port(configured));
   answer.route = plan::find_route(view.snapshot().state->desired.table, name, configured);

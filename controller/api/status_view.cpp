@@ -30,6 +30,7 @@ json listeners_json(const control::Stats& stats) {
   for (const auto& listener : stats.listeners) {
     listeners.push_back({{"address", listener.configured.address.to_string()},
                          {"port", listener.configured.port},
+                         {"protocol", protocol_text(listener.configured.protocol)},
                          {"bound_port", listener.bound_port},
                          {"problem", listener.problem}});
   }

@@ -151,6 +151,7 @@ Action declare_get_routes(CLI::App& app) {
                             {"TARGET", "target"},
                             {"SITE", "site"},
                             {"STATE", "state", Form::State},
+                            {"HTTP", "http", Form::Text, true},
                             {"DRAIN", "drain", Form::Text, true},
                             {"ACTIVE", "active", Form::Number, true},
                             {"TOTAL", "connections", Form::Number, true},

@@ -26,7 +26,9 @@ Result<IpAddress> dialable(const std::string& address) {
 Result<Endpoint> local_listener(const Json& relay, std::uint16_t port) {
   for (const Json& listener : array_at(relay, "listeners")) {
     const std::uint64_t bound = number_at(listener, "bound_port");
-    const bool is_wanted = number_at(listener, "port") == port || bound == port;
+    // A controller of an older version tells no protocol: all of its listeners are TLS's.
+    const bool is_tls = text_at(listener, "protocol") != "http";
+    const bool is_wanted = is_tls && (number_at(listener, "port") == port || bound == port);
     if (bound == 0 || bound > 65535 || !is_wanted) continue;
     auto address = dialable(text_at(listener, "address"));
     if (address) return Endpoint{*address, static_cast<std::uint16_t>(bound)};

@@ -34,13 +34,15 @@ std::string node_line(const Json& node) {
   return printable(line) + "\n";
 }
 
-/// "[::]:443", with the port that the kernel chose.
+/// "[::]:443" or "[::]:80 (HTTP)", with the port that the kernel chose.
 std::string listener_text(const Json& listener) {
   const std::string address = text_at(listener, "address");
   const bool is_v6 = address.find(':') != std::string::npos;
   const std::uint64_t bound = number_at(listener, "bound_port");
-  const std::string where = fmt::format(fmt::runtime(is_v6 ? "[{}]:{}" : "{}:{}"), address,
-                                        bound != 0 ? bound : number_at(listener, "port"));
+  const bool is_http = text_at(listener, "protocol") == "http";
+  const std::string where =
+      fmt::format(fmt::runtime(is_v6 ? "[{}]:{}{}" : "{}:{}{}"), address,
+                  bound != 0 ? bound : number_at(listener, "port"), is_http ? " (HTTP)" : "");
   if (bound != 0) return where;
   const std::string problem = text_at(listener, "problem");
   return fmt::format("{} (not open: {})", where, problem.empty() ? "not bound yet" : problem);

@@ -218,10 +218,6 @@ void later_access(Reader& reader, const Value& value) {
   check_form(reader, value, kFields);
 }
 
-void later_http(Reader& reader, const Value& value) {
-  later_choice(reader, value, {"redirect", "forward", "off"});
-}
-
 void later_host_dns(Reader& reader, const Value& value) {
   constexpr std::array<Field<Nothing>, 2> kFields{{{"proxied", any_proxied}, {"ttl", any_ttl}}};
   check_form(reader, value, kFields);

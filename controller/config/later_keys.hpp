@@ -16,7 +16,6 @@ void later_resolver(Reader& reader, const Value& value);     ///< an address, wi
 void later_check(Reader& reader, const Value& value);        ///< none | tcp | tls
 void later_alpn(Reader& reader, const Value& value);         ///< {PROTOCOL: ENDPOINT}
 void later_access(Reader& reader, const Value& value);       ///< {from, allow, deny}
-void later_http(Reader& reader, const Value& value);         ///< redirect | forward | off
 void later_host_dns(Reader& reader, const Value& value);     ///< {proxied, ttl}
 void later_host_limits(Reader& reader, const Value& value);  ///< {connections, …, bandwidth, …}
 void later_prefixes(Reader& reader, const Value& value);     ///< a list of prefixes

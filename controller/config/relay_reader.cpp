@@ -15,7 +15,6 @@ namespace adit::config {
 namespace {
 
 constexpr Milliseconds kLongestTimeout = std::chrono::hours(24 * 30);
-constexpr std::uint32_t kHttpPort = 80;
 
 void read_addresses(Reader& reader, const Value& value, Relay& out) {
   const auto items = reader.list(value, "[\"::\"]");
@@ -54,10 +53,6 @@ void read_http_port(Reader& reader, const Value& value, Relay& out) {
   if (!port) {
     return reader.problem(
         value, fmt::format("{} is neither a port from 0 to 65535 nor off", in_quotes(*written)));
-  }
-  if (*port != kHttpPort && !reader.is_stored()) {
-    return reader.not_in_this_version(value, fmt::format("http_port: {}", *port),
-                                      "leave the key out or write off");
   }
   out.http_port = static_cast<std::uint16_t>(*port);
 }

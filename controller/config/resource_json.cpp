@@ -71,6 +71,8 @@ json to_json(const Host& host) {
   put(out, "target", host.target);
   put(out, "http_target", host.http_target);
   if (host.port) out["port"] = *host.port;
+  if (!host.http) out["http"] = "off";
+  if (host.http == control::HttpAction::Forward) out["http"] = "forward";
   return out;
 }
 

@@ -101,12 +101,7 @@ void read_target(Reader& reader, const Value& value, T& out) {
 
 template <class T>
 void read_http_target(Reader& reader, const Value& value, T& out) {
-  const auto written = reader.endpoint(value);
-  if (!written) return;
-  if (!reader.is_stored()) {
-    return reader.not_in_this_version(value, "http_target", "leave the key out");
-  }
-  out.http_target = *written;
+  take(reader.endpoint(value), out.http_target);
 }
 
 constexpr std::array<Field<Site>, 15> kSiteFields{{
@@ -182,6 +177,13 @@ void read_drain(Reader& reader, const Value& value, Host& out) {
   take(reader.duration(value, Milliseconds(0), kDay), out.drain);
 }
 
+void read_http(Reader& reader, const Value& value, Host& out) {
+  const auto word = reader.choice(value, {"redirect", "forward", "off"});
+  if (word == "redirect") out.http = control::HttpAction::Redirect;
+  if (word == "forward") out.http = control::HttpAction::Forward;
+  if (word == "off") out.http = std::nullopt;
+}
+
 constexpr std::array<Field<Host>, 15> kHostFields{{
     {"owner", read_owner<Host>},
     {"site", read_host_site},
@@ -195,7 +197,7 @@ constexpr std::array<Field<Host>, 15> kHostFields{{
     {"check", later<later_check, Host>},
     {"alpn", later<later_alpn, Host>},
     {"access", later<later_access, Host>},
-    {"http", later<later_http, Host>},
+    {"http", read_http},
     {"dns", later<later_host_dns, Host>},
     {"limits", later<later_host_limits, Host>},
 }};

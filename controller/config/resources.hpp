@@ -42,6 +42,8 @@ struct Host {
   std::optional<Endpoint> http_target;
   std::optional<std::uint16_t> port;  ///< public port; else the relay's https_port
   Milliseconds drain{5000};
+  /// What becomes of plain HTTP on the relay's http_port; nullopt: nothing, its answer is 404.
+  std::optional<control::HttpAction> http{control::HttpAction::Redirect};
 
   bool operator==(const Host&) const = default;
 };
@@ -70,7 +72,7 @@ struct Resources {
 
 /// Where `host` leads: its own target or its site's; nullopt if neither is written.
 std::optional<Endpoint> target_of(const Resources& resources, const Host& host);
-/// Where its plain HTTP leads (from the version on that serves it): its own http_target, the site's
+/// Where its plain HTTP leads: its own http_target, the site's
 /// (unless the host has a target of its own), else the target's address at port 80.
 std::optional<Endpoint> http_target_of(const Resources& resources, const Host& host);
 /// The public port of `host`: its own, else the relay's https_port.

@@ -9,9 +9,10 @@ namespace {
 using Kind = HostPattern::Kind;
 
 const control::Route* find(const control::Table& table, Kind kind, std::string_view name,
-                           std::uint16_t port) {
+                           control::PublicPort port) {
   for (const control::Route& route : table.routes) {
-    if (route.port == port && route.pattern.kind() == kind && route.pattern.name() == name) {
+    if (route.public_port() == port && route.pattern.kind() == kind &&
+        route.pattern.name() == name) {
       return &route;
     }
   }
@@ -35,13 +36,13 @@ std::string_view parent_of(std::string_view name) {
 }
 
 /// What nearly matched: the commonest reasons why someone asks.
-std::string why_none(const control::Table& table, std::string_view name, std::uint16_t port) {
+std::string why_none(const control::Table& table, std::string_view name, control::PublicPort port) {
   for (const control::Route& route : table.routes) {
     const bool is_name = route.pattern.kind() == Kind::Exact && route.pattern.name() == name;
-    if (is_name && route.port != port) {
-      return fmt::format("{} is a host on port {}, not on port {}", name, route.port, port);
+    if (is_name && route.public_port() != port) {
+      return fmt::format("{} is a host on port {}, not on port {}", name, route.port, port.number);
     }
-    const bool is_wildcard = route.pattern.kind() == Kind::Wildcard && route.port == port;
+    const bool is_wildcard = route.pattern.kind() == Kind::Wildcard && route.public_port() == port;
     if (is_wildcard && name == route.pattern.name()) {
       return fmt::format("{} covers names with one more label, not {} itself",
                          route.pattern.wire_text(), name);
@@ -51,14 +52,14 @@ std::string why_none(const control::Table& table, std::string_view name, std::ui
                          name);
     }
   }
-  return fmt::format("no host on port {} has this name, and there is no catch-all", port);
+  return fmt::format("no host on port {} has this name, and there is no catch-all", port.number);
 }
 
-RouteAnswer without_name(const control::Table& table, std::uint16_t port) {
+RouteAnswer without_name(const control::Table& table, control::PublicPort port) {
   const control::Route* route = find(table, Kind::CatchAll, {}, port);
   if (route == nullptr) {
-    return none(
-        fmt::format("a client that sends no name needs a catch-all (\"*\") on port {}", port));
+    return none(fmt::format("a client that sends no name needs a catch-all (\"*\") on port {}",
+                            port.number));
   }
   return answer(Match::CatchAll, *route, "a client that sends no name is the catch-all's");
 }
@@ -79,7 +80,8 @@ std::string_view to_string(Match match) {
   return "none";
 }
 
-RouteAnswer find_route(const control::Table& table, std::string_view name, std::uint16_t port) {
+RouteAnswer find_route(const control::Table& table, std::string_view name,
+                       control::PublicPort port) {
   if (name.empty() || IpAddress::parse(name)) return without_name(table, port);
   const auto host = HostName::parse(name);
   if (!host) {
@@ -87,20 +89,20 @@ RouteAnswer find_route(const control::Table& table, std::string_view name, std::
   }
   const std::string& text = host->wire_text();
   if (const auto* route = find(table, Kind::Exact, text, port)) {
-    return answer(Match::Exact, *route, fmt::format("{} is a host on port {}", text, port));
+    return answer(Match::Exact, *route, fmt::format("{} is a host on port {}", text, port.number));
   }
   const std::string_view parent = parent_of(text);
   const auto* wildcard = parent.empty() ? nullptr : find(table, Kind::Wildcard, parent, port);
   if (wildcard != nullptr) {
     return answer(Match::Wildcard, *wildcard,
-                  fmt::format("no host on port {} has exactly this name, and {} covers it", port,
-                              wildcard->pattern.wire_text()));
+                  fmt::format("no host on port {} has exactly this name, and {} covers it",
+                              port.number, wildcard->pattern.wire_text()));
   }
   if (const auto* route = find(table, Kind::CatchAll, {}, port)) {
     return answer(Match::CatchAll, *route,
                   fmt::format("no host and no wildcard on port {} has this name, so the catch-all "
                               "takes it",
-                              port));
+                              port.number));
   }
   return none(why_none(table, text, port));
 }

@@ -27,7 +27,8 @@ struct RouteAnswer {
 };
 
 /// `name` as a client would send it; an empty one or an IP address is a hello without a name.
-/// `port` is the configured public port.
-RouteAnswer find_route(const control::Table& table, std::string_view name, std::uint16_t port);
+/// On a port of plain HTTP `name` is the host of the request.
+RouteAnswer find_route(const control::Table& table, std::string_view name,
+                       control::PublicPort port);
 
 }  // namespace adit::plan

@@ -15,7 +15,7 @@ from fake_controller import adit
 from relay_process import RelayProcess
 
 NAME = "app.example.com"
-RELAY = 'relay: {addresses: ["127.0.0.1"], https_port: 0}\n'
+RELAY = 'relay: {addresses: ["127.0.0.1"], https_port: 0, http_port: 0}\n'
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ KEY = base64.b64encode(bytes(range(32))).decode()
 PRIVATE_KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
 
 GOOD = f"""\
-relay: {{addresses: ["127.0.0.1"], https_port: 0}}
+relay: {{addresses: ["127.0.0.1"], https_port: 0, http_port: 0}}
 sites:
   home:
     networks: [10.30.0.0/24]
@@ -47,9 +47,9 @@ BAD = [
     ("unknown key", "hosts:\n  b.example.com: {sitee: home}\n", (2, 19), 'did you mean "site"'),
     ("not in this version", "ports:\n  game: {listen: 25565/tcp, site: home, target: 10.30.0.4:1}\n",
      (2, 3), "a raw port is not in this version"),
-    ("plain HTTP", "sites:\n  home: {http_target: 10.30.0.200:80}\n", (2, 23),
-     "http_target is not in this version"),
-    ("port of plain HTTP", "relay: {http_port: 8080}\n", (1, 20), "is not in this version"),
+    ("plain HTTP outside", "hosts:\n  b.example.com: {site: home, http_target: 10.31.0.1:80}\n", (2, 44),
+     "outside site home's network 10.30.0.0/24"),
+    ("port of plain HTTP", "relay: {http_port: 70000}\n", (1, 20), "is neither a port from 0 to 65535 nor off"),
     ("not YAML", "hosts: [\n", (2, 1), "not YAML: end of sequence flow not found"),
     ("direct redefined", "sites:\n  direct: {networks: [10.40.0.0/24]}\n", (2, 3), "direct"),
 ]

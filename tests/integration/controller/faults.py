@@ -14,7 +14,7 @@ from controller_process import BINARY, SLOWNESS, ControllerProcess
 from relay_process import RelayProcess
 from traffic import tls_ask, tls_origin
 
-RELAY = 'relay: {addresses: ["127.0.0.1"], https_port: 0}\n'
+RELAY = 'relay: {addresses: ["127.0.0.1"], https_port: 0, http_port: 0}\n'
 
 
 def host_line(name, address, extra=""):

@@ -13,7 +13,7 @@ from controller_process import ControllerProcess
 from relay_process import SLOWNESS, RelayProcess
 from traffic import certificate, tls_ask
 
-RELAY = 'relay: {addresses: ["127.0.0.1"], https_port: 0}\n'
+RELAY = 'relay: {addresses: ["127.0.0.1"], https_port: 0, http_port: 0}\n'
 
 
 def run(*command, **arguments):

@@ -14,7 +14,7 @@ using nlohmann::json;
 constexpr std::int64_t kNow = 1'700'000'000;
 
 const std::string kYaml = R"(
-relay: {https_port: 0}
+relay: {https_port: 0, http_port: 0}
 sites:
   home: {public_key: AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=, networks: [10.30.0.0/24], target: 10.30.0.200:443}
   later: {target: 10.98.0.11:443, address: 10.98.0.11}
@@ -89,12 +89,12 @@ TEST_CASE("views: the states of sites and hosts follow the handshake", "[control
 TEST_CASE("views: a host is not live where the relay is away or has another table",
           "[controller]") {
   apply::Snapshot it = snapshot();
-  CHECK(LiveView(it, kNow).host_state("direct", 0) == "ok");
-  CHECK(LiveView(it, kNow).host_state("direct", 8443) == "not-live");  // nobody listens there
+  CHECK(LiveView(it, kNow).host_state("direct", {0}) == "ok");
+  CHECK(LiveView(it, kNow).host_state("direct", {8443}) == "not-live");  // nobody listens there
   auto other = std::make_shared<control::Stats>(*it.relay);
   other->table_digest = 1;
   it.relay = other;
-  CHECK(LiveView(it, kNow).host_state("direct", 0) == "not-live");
+  CHECK(LiveView(it, kNow).host_state("direct", {0}) == "not-live");
   it.relay = nullptr;
   it.relay_problem = "relay: no socket";
   const json status = status_json(LiveView(it, kNow));

@@ -1,5 +1,8 @@
 #include "controller/config/resource_json.hpp"
 
+#include <optional>
+#include <vector>
+
 #include "tests/support/catch.hpp"
 #include "tests/unit/config/fixtures.hpp"
 
@@ -43,24 +46,33 @@ TEST_CASE("resource_json: a site and back", "[config]") {
   CHECK(stored(resources) == resources);
 }
 
-TEST_CASE("resource_json: a revision may hold what people may no longer write", "[config]") {
+TEST_CASE("resource_json: plain HTTP and back", "[config]") {
   Resources resources;
   resources.sites["home"].http_target = test::endpoint("10.30.0.1:80");
   Host& host = resources.hosts["a.example.com"];
   host.site = "direct";
   host.http_target = test::endpoint("10.30.0.2:8080");
   resources.relay.emplace().http_port = 8080;
-  CHECK(stored(resources) == resources);
+  using adit::control::HttpAction;
+  const std::vector<std::optional<HttpAction>> actions{
+      HttpAction::Redirect, HttpAction::Forward, {}};
+  for (const auto& http : actions) {
+    host.http = http;
+    CHECK(stored(resources) == resources);
+  }
+  CHECK(to_json(host).at("http") == "off");
 }
 
 TEST_CASE("resource_json: a document of people has no owner and no later keys", "[config]") {
   const auto host = host_from_json(
-      "a.example.com", json{{"owner", "git"}, {"site", "home"}, {"http_target", "10.0.0.1:80"}});
+      "a.example.com", json{{"owner", "git"}, {"site", "home"}, {"proxy_protocol", "v2"}});
   REQUIRE_FALSE(host);
   CHECK(test::lines(host.error()) ==
-        "hosts.a.example.com.http_target: http_target is not in this version; leave the key out\n"
         "hosts.a.example.com.owner: unknown key \"owner\"; the owner is said with --owner NAME (in "
-        "the API: ?owner=NAME)\n");
+        "the API: ?owner=NAME)\n"
+        "hosts.a.example.com.proxy_protocol: proxy_protocol: v2 is not in this version; leave the "
+        "key "
+        "out or write none\n");
   CHECK_FALSE(site_from_json("home", json{{"owner", "git"}}));
   CHECK(site_from_json("home", json{{"keepalive", "10s"}})->keepalive == adit::Seconds(10));
 }
@@ -78,7 +90,7 @@ TEST_CASE("resource_json: a patch is a document of people on top of ours", "[con
   later.networks.clear();
   CHECK(patched("home", site,
                 {{"keepalive", "10s"}, {"http_target", nullptr}, {"networks", nullptr}}) == later);
-  for (const json& wrong : {json{{"owner", "cli"}}, json{{"http_target", "10.30.0.1:81"}},
+  for (const json& wrong : {json{{"owner", "cli"}}, json{{"proxy_protocol", "v2"}},
                             json{{"netwroks", json::array()}}, json{{"keepalive", "often"}}}) {
     CAPTURE(wrong.dump());
     CHECK_FALSE(patched("home", site, wrong));

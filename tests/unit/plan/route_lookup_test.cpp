@@ -15,7 +15,7 @@ const std::string kHosts =
     "  other.example.com: {site: direct, target: 10.0.0.3:443, port: 8443}\n";
 
 RouteAnswer ask(std::string_view name, std::uint16_t port = 443, const std::string& more = "") {
-  return find_route(test::desired(kHosts + more).table, name, port);
+  return find_route(test::desired(kHosts + more).table, name, {port});
 }
 
 }  // namespace

@@ -112,10 +112,6 @@ TEST_CASE("route_table: one port speaks one protocol", "[relay]") {
   http.protocol = control::Protocol::Http;
   CHECK(find_problems(make_table({make_route("tls", "a.example.com"), http})) ==
         std::vector<std::string>{"port 443: routes for TLS and for plain HTTP"});
-  http.port = 80;
-  http.https_port = 0;
-  CHECK(find_problems(make_table({http})) ==
-        std::vector<std::string>{"route 1 (b.example.com): port 0 is no port to redirect to"});
 }
 
 TEST_CASE("route_table: an empty table has no route and no port", "[relay]") {
