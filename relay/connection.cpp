@@ -190,7 +190,7 @@ void Connection::leave_hello() {
 // --- Connecting, SendingHello
 
 Connection::Next Connection::dial_target() {
-  auto fd = dial(route_->spec.targets.front().endpoint);
+  auto fd = dial(target());
   if (!fd) return refuse_unreachable(reason_of_failed_dial(fd.error().sys_errno));
   target_.fd = std::move(*fd);
   auto poll = uv::Poll::create(worker_->loop(), target_.fd.get(), &on_target, this);

@@ -78,6 +78,11 @@ class Connection final : public TimerNode {
   /// Null until the hello was read.
   [[nodiscard]] const std::shared_ptr<const Route>& route() const { return route_; }
 
+  /// What its route makes it dial; once there is a route.
+  [[nodiscard]] const Endpoint& target() const {
+    return is_http() ? route_->spec.http->target : route_->spec.targets.front().endpoint;
+  }
+
   [[nodiscard]] CloseReason reason() const { return reason_; }
 
   [[nodiscard]] std::uint64_t bytes_to_target() const { return bytes_to_target_; }

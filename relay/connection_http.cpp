@@ -39,14 +39,12 @@ Connection::Next Connection::choose_http_route(const HttpHead& head) {
     return refuse_http(host_ ? CloseReason::RefusedUnknownName : CloseReason::RefusedNoName,
                        kNotFound);
   }
-  const control::Route& spec = route->spec;
-  if (spec.http == control::HttpAction::Forward || is_acme_challenge(head.target)) {
-    return take_route(std::move(route));
-  }
+  const bool is_forwarded = route->spec.http->action == control::HttpAction::Forward;
+  if (is_forwarded || is_acme_challenge(head.target)) return take_route(std::move(route));
   // Without a name there is nothing to redirect to.
   if (!host_) return refuse_http(CloseReason::RefusedNoName, kNotFound);
   return answer(CloseReason::Redirected,
-                bytes_of(redirect_to_https(head, worker_->https_port_of(spec))));
+                bytes_of(redirect_to_https(head, worker_->https_port_of(route->spec))));
 }
 
 Connection::Next Connection::refuse_http(CloseReason reason, unsigned code) {

@@ -25,8 +25,21 @@ std::uint32_t hash_of(std::string_view route_name) {
   return hash_of({}, HostPattern::Kind::Exact, route_name);
 }
 
-std::uint32_t hash_of(const control::Route& spec) {
-  return hash_of(spec.public_port(), spec.pattern.kind(), spec.pattern.name());
+std::uint32_t hash_of(control::PublicPort port, const HostPattern& pattern) {
+  return hash_of(port, pattern.kind(), pattern.name());
+}
+
+control::PublicPort tls_port(const control::Route& spec) {
+  return {spec.port, control::Protocol::Tls};
+}
+
+control::PublicPort http_port(const control::Route& spec) {
+  return {spec.http->port, control::Protocol::Http};
+}
+
+/// Slots for `count` entries: a power of two, at most half taken.
+std::size_t slots_for(std::size_t count) {
+  return std::bit_ceil(std::max<std::size_t>(count, 1) * 2);
 }
 
 std::shared_ptr<const Route> make_route(control::Route spec, std::shared_ptr<RouteState> state) {
@@ -85,23 +98,29 @@ void RouteTable::keep_states_of(const RouteTable& previous, LeavingStates& leavi
 }
 
 void RouteTable::index_routes() {
-  const std::size_t size = std::bit_ceil(std::max<std::size_t>(routes_.size(), 1) * 2);
-  by_pattern_.resize(size);
-  by_name_.resize(size);
-  const auto insert = [mask = size - 1](Slots& slots, std::uint32_t hash, std::uint32_t index) {
+  const auto with_http = static_cast<std::size_t>(std::ranges::count_if(
+      routes_, [](const auto& route) { return route->spec.http.has_value(); }));
+  by_pattern_.resize(slots_for(routes_.size() + with_http));
+  by_name_.resize(slots_for(routes_.size()));
+  const auto insert = [](Slots& slots, std::uint32_t hash, std::uint32_t index) {
+    const std::size_t mask = slots.size() - 1;
     std::size_t at = hash & mask;
     while (slots[at].index != 0) at = (at + 1) & mask;
     slots[at] = {hash, index};
   };
   for (std::uint32_t i = 0; i < routes_.size(); ++i) {
     const control::Route& spec = routes_[i]->spec;
-    insert(by_pattern_, hash_of(spec), i + 1);
+    insert(by_pattern_, hash_of(tls_port(spec), spec.pattern), i + 1);
+    if (spec.http) insert(by_pattern_, hash_of(http_port(spec), spec.pattern), i + 1);
     insert(by_name_, hash_of(spec.name), i + 1);
   }
 }
 
 void RouteTable::collect_ports() {
-  for (const auto& route : routes_) ports_.push_back(route->spec.public_port());
+  for (const auto& route : routes_) {
+    ports_.push_back(tls_port(route->spec));
+    if (route->spec.http) ports_.push_back(http_port(route->spec));
+  }
   std::ranges::sort(ports_);
   ports_.erase(std::unique(ports_.begin(), ports_.end()), ports_.end());
   ports_.shrink_to_fit();
@@ -123,7 +142,7 @@ const std::shared_ptr<const Route>* RouteTable::find_pattern(control::PublicPort
                                                              HostPattern::Kind kind,
                                                              std::string_view name) const {
   return lookup(by_pattern_, hash_of(port, kind, name), [&](const control::Route& spec) {
-    return spec.public_port() == port && spec.pattern.kind() == kind && spec.pattern.name() == name;
+    return spec.is_on(port) && spec.pattern.kind() == kind && spec.pattern.name() == name;
   });
 }
 

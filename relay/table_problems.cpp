@@ -94,6 +94,10 @@ class Seen {
   Equal equal_;
 };
 
+bool is_dialable(const Endpoint& target) {
+  return target.port != 0 && !target.address.is_unspecified();
+}
+
 /// `which()` names the route: called only for a problem, as a table may have 100 000 good routes.
 template <class Which>
 void check_targets(const control::Route& route, Which which, Problems& out) {
@@ -101,9 +105,12 @@ void check_targets(const control::Route& route, Which which, Problems& out) {
   bool has_weight = route.targets.empty();
   for (const control::Target& target : route.targets) {
     has_weight = has_weight || target.weight > 0;
-    if (target.endpoint.port == 0 || target.endpoint.address.is_unspecified()) {
+    if (!is_dialable(target.endpoint)) {
       out.add(fmt::format("{}: {} is no address and port to dial", which(), target.endpoint));
     }
+  }
+  if (route.http && !is_dialable(route.http->target)) {
+    out.add(fmt::format("{}: {} is no address and port to dial", which(), route.http->target));
   }
   if (!has_weight) out.add(fmt::format("{}: every target has weight 0", which()));
 }
@@ -112,7 +119,10 @@ void check_targets(const control::Route& route, Which which, Problems& out) {
 void check_protocols(const std::vector<control::Route>& routes, Problems& out) {
   std::set<control::PublicPort> seen;
   for (const control::Route& route : routes) {
-    if (route.port != 0) seen.insert(route.public_port());
+    if (route.port != 0) seen.insert({route.port, control::Protocol::Tls});
+    if (route.http && route.http->port != 0) {
+      seen.insert({route.http->port, control::Protocol::Http});
+    }
   }
   for (auto port = seen.begin(); port != seen.end(); ++port) {
     const auto next = std::next(port);
@@ -132,8 +142,10 @@ std::vector<std::string> find_problems(const control::Table& table) {
   Seen names(routes.size(),
              [&](std::size_t a, std::size_t b) { return routes[a].name == routes[b].name; });
   Seen patterns(routes.size(), [&](std::size_t a, std::size_t b) {
-    return routes[a].public_port() == routes[b].public_port() &&
-           routes[a].pattern == routes[b].pattern;
+    return routes[a].port == routes[b].port && routes[a].pattern == routes[b].pattern;
+  });
+  Seen http_patterns(routes.size(), [&](std::size_t a, std::size_t b) {
+    return routes[a].http->port == routes[b].http->port && routes[a].pattern == routes[b].pattern;
   });
   for (std::size_t i = 0; i < table.routes.size(); ++i) {
     const control::Route& route = table.routes[i];
@@ -142,8 +154,13 @@ std::vector<std::string> find_problems(const control::Table& table) {
     if (!names.insert(i, hash(route.name)) && !route.name.empty()) {
       out.add(fmt::format("{}: an earlier route has the same name", which()));
     }
-    if (!patterns.insert(i, hash(route.pattern.wire_text()) + route.port)) {
+    const std::size_t pattern = hash(route.pattern.wire_text());
+    if (!patterns.insert(i, pattern + route.port)) {
       out.add(fmt::format("{}: an earlier route serves the same on port {}", which(), route.port));
+    }
+    if (route.http && !http_patterns.insert(i, pattern + route.http->port)) {
+      out.add(fmt::format("{}: an earlier route serves the same on port {}", which(),
+                          route.http->port));
     }
     if (route.drain < Milliseconds::zero()) out.add(fmt::format("{}: drain is negative", which()));
     check_targets(route, which, out);

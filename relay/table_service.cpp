@@ -219,7 +219,10 @@ TableService::Addresses TableService::addresses_of(const control::Settings& sett
 
 TableService::Addresses TableService::addresses_of(const control::Table& table) {
   std::set<control::PublicPort> ports;
-  for (const control::Route& route : table.routes) ports.insert(route.public_port());
+  for (const control::Route& route : table.routes) {
+    ports.insert({route.port, control::Protocol::Tls});
+    if (route.http) ports.insert({route.http->port, control::Protocol::Http});
+  }
   return addresses_of(table.settings, std::vector(ports.begin(), ports.end()));
 }
 

@@ -268,7 +268,7 @@ void Worker::log_end(const Connection& connection) {
       "relay: connection closed conn={} client={} host={} target={} to_target={} to_client={} "
       "spliced={} ms={} reason={}",
       connection.id(), connection.client(), connection.host() ? connection.host()->display() : "-",
-      route ? route->spec.targets.front().endpoint.to_string() : "-", connection.bytes_to_target(),
+      route ? connection.target().to_string() : "-", connection.bytes_to_target(),
       connection.bytes_to_client(), connection.spliced_bytes(), duration.count(),
       to_string(connection.reason()));
 }

@@ -98,7 +98,7 @@ class Worker {
 
   /// Where a redirect of `route` leads.
   [[nodiscard]] std::uint16_t https_port_of(const control::Route& route) const {
-    return route.https_port != 0 ? route.https_port : chosen_https_port_;
+    return route.port != 0 ? route.port : chosen_https_port_;
   }
 
   [[nodiscard]] TimePoint now() const;

@@ -125,6 +125,23 @@ bool read(Bytes bytes, Target& out) {
   });
 }
 
+bool read(Bytes bytes, PlainHttp& out) {
+  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
+    switch (tag) {
+      case 1:
+        return read(value, out.port);
+      case 2:
+        return read(value, out.action, HttpAction::Forward);
+      case 3:
+        return read(value, out.target.address);
+      case 4:
+        return read(value, out.target.port);
+      default:
+        return true;
+    }
+  });
+}
+
 std::optional<Route> read_route(Bytes bytes) {
   std::optional<HostPattern> pattern;
   std::string pattern_text;
@@ -153,11 +170,7 @@ std::optional<Route> read_route(Bytes bytes) {
       case 6:
         return read(value, route.drain);
       case 7:
-        return read(value, route.protocol, Protocol::Http);
-      case 8:
-        return read(value, route.http, HttpAction::Forward);
-      case 9:
-        return read(value, route.https_port);
+        return read(value, route.http.emplace());
       default:
         return true;
     }

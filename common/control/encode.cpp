@@ -98,6 +98,13 @@ void write(FieldWriter& out, const Target& value) {
   out.number(3, value.weight);
 }
 
+void write(FieldWriter& out, const PlainHttp& value) {
+  out.number(1, value.port);
+  out.number(2, static_cast<std::uint64_t>(value.action));
+  out.address(3, value.target.address);
+  out.number(4, value.target.port);
+}
+
 void write(FieldWriter& out, const Route& value) {
   out.text(1, value.name);
   out.text(2, value.pattern.wire_text());
@@ -107,10 +114,9 @@ void write(FieldWriter& out, const Route& value) {
     out.nested(5, [&](FieldWriter& inner) { write(inner, target); });
   }
   out.number(6, count_of(value.drain));
-  if (value.protocol == Protocol::Tls) return;  // the defaults of the others say nothing there
-  out.number(7, static_cast<std::uint64_t>(value.protocol));
-  out.number(8, static_cast<std::uint64_t>(value.http));
-  out.number(9, value.https_port);
+  if (value.http) {
+    out.nested(7, [&](FieldWriter& inner) { write(inner, *value.http); });
+  }
 }
 
 void write(FieldWriter& out, const Timeouts& value) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -54,27 +55,37 @@ struct Target {
   bool operator==(const Target&) const = default;
 };
 
-/// What becomes of a plain HTTP request whose host has a route. ACME challenges go to the target
-/// either way. The value is the wire's.
+/// What becomes of a plain HTTP request. ACME challenges go to the target either way. The value is
+/// the wire's.
 enum class HttpAction : std::uint8_t {
-  Redirect = 0,  ///< answered by the relay: the same with https
+  Redirect = 0,  ///< answered by the relay: the same with https, on the route's port
   Forward = 1,   ///< to the target, with the whole connection
 };
 
-/// Server name or HTTP host (on a public port) -> targets, with their policy.
+/// What a route does on a port of plain HTTP.
+struct PlainHttp {
+  std::uint16_t port = 80;  ///< configured public port; 0 lets the kernel choose
+  HttpAction action = HttpAction::Redirect;
+  Endpoint target;  ///< of ACME challenges, and of what is forwarded
+
+  bool operator==(const PlainHttp&) const = default;
+};
+
+/// Server name (on a public port) -> targets, with their policy.
 struct Route {
   std::string name;          ///< stable over revisions, unique in a table: "host/app.example.com"
-  HostPattern pattern;       ///< which server names it serves
+  HostPattern pattern;       ///< which server names and HTTP hosts it serves
   std::uint16_t port = 443;  ///< configured public port; 0 lets the kernel choose
   std::string site;
-  std::vector<Target> targets;  ///< at least one
-  Milliseconds drain{5000};     ///< how long its connections may go on after its removal
-  Protocol protocol = Protocol::Tls;
-  HttpAction http = HttpAction::Redirect;  ///< of an Http route
-  /// Of an Http route: where a redirect leads; 0: to the port that the kernel chose for TLS.
-  std::uint16_t https_port = 443;
+  std::vector<Target> targets;    ///< at least one
+  Milliseconds drain{5000};       ///< how long its connections may go on after its removal
+  std::optional<PlainHttp> http;  ///< nothing: plain HTTP does not know it
 
-  [[nodiscard]] PublicPort public_port() const { return {port, protocol}; }
+  /// Whether clients of `public_port` are its.
+  [[nodiscard]] bool is_on(const PublicPort& public_port) const {
+    if (public_port.protocol == Protocol::Tls) return port == public_port.number;
+    return http && http->port == public_port.number;
+  }
 
   bool operator==(const Route&) const = default;
 };

@@ -49,10 +49,6 @@ json site_item(const LiveView& view, const std::string& name, const config::Site
   return item;
 }
 
-std::string_view protocol_text(control::Protocol protocol) {
-  return protocol == control::Protocol::Http ? "http" : "tls";
-}
-
 json route_item(const LiveView& view, const control::Route& route) {
   json targets = json::array();
   for (const auto& target : route.targets) {
@@ -60,15 +56,17 @@ json route_item(const LiveView& view, const control::Route& route) {
   }
   json item = {{"name", route.name},
                {"pattern", route.pattern.wire_text()},
-               {"protocol", protocol_text(route.protocol)},
-               {"port", view.open_port(route.public_port())},
+               {"port", view.open_port({route.port})},
                {"site", route.site},
                {"target", route.targets.front().endpoint.to_string()},
                {"targets", std::move(targets)},
                {"drain", config::format_duration(route.drain)},
-               {"state", view.host_state(route.site, route.public_port())}};
-  if (route.protocol == control::Protocol::Http) {
-    item["http"] = route.http == control::HttpAction::Forward ? "forward" : "redirect";
+               {"state", view.host_state(route.site, {route.port})}};
+  item["http"] = "off";
+  if (route.http) {
+    item["http"] = route.http->action == control::HttpAction::Forward ? "forward" : "redirect";
+    item["http_port"] = view.open_port({route.http->port, control::Protocol::Http});
+    item["http_target"] = route.http->target.to_string();
   }
   add_counters(item, view.route_stats(route.name));
   return item;

@@ -28,9 +28,10 @@ json node_json(const apply::Snapshot& snapshot) {
 json listeners_json(const control::Stats& stats) {
   json listeners = json::array();
   for (const auto& listener : stats.listeners) {
+    const bool is_http = listener.configured.protocol == control::Protocol::Http;
     listeners.push_back({{"address", listener.configured.address.to_string()},
                          {"port", listener.configured.port},
-                         {"protocol", protocol_text(listener.configured.protocol)},
+                         {"protocol", is_http ? "http" : "tls"},
                          {"bound_port", listener.bound_port},
                          {"problem", listener.problem}});
   }

@@ -18,8 +18,6 @@ nlohmann::json host_item(const LiveView& view, const std::string& name, const co
 /// One item of GET /v1/sites.
 nlohmann::json site_item(const LiveView& view, const std::string& name, const config::Site& site);
 /// One item of GET /v1/routes: what the relay is given.
-/// "tls" or "http".
-std::string_view protocol_text(control::Protocol protocol);
 nlohmann::json route_item(const LiveView& view, const control::Route& route);
 
 nlohmann::json to_json(const apply::StepReport& report);

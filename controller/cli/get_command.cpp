@@ -152,6 +152,7 @@ Action declare_get_routes(CLI::App& app) {
                             {"SITE", "site"},
                             {"STATE", "state", Form::State},
                             {"HTTP", "http", Form::Text, true},
+                            {"HTTP TARGET", "http_target", Form::Text, true},
                             {"DRAIN", "drain", Form::Text, true},
                             {"ACTIVE", "active", Form::Number, true},
                             {"TOTAL", "connections", Form::Number, true},

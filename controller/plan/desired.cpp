@@ -47,23 +47,19 @@ std::optional<DesiredInterface> interface_of(const config::Resources& resources,
   return out;
 }
 
-void add_routes(const config::Resources& resources, const config::Relay& relay,
-                const std::string& name, const config::Host& host, control::Table& out) {
-  const auto target = config::target_of(resources, host);
-  const auto pattern = HostPattern::parse(name);
-  if (!target || !pattern) return;  // validation leaves none of these
-  const std::uint16_t port = config::public_port_of(resources, host);
-  out.routes.push_back(
-      {"host/" + name, *pattern, port, host.site, {control::Target{*target, 1}}, host.drain});
-  const auto http_target = config::http_target_of(resources, host);
-  if (!relay.http_port || !host.http || !http_target) return;
-  control::Route http{
-      "http/" + name, *pattern, *relay.http_port, host.site, {control::Target{*http_target, 1}},
-      host.drain};
-  http.protocol = control::Protocol::Http;
-  http.http = *host.http;
-  http.https_port = port;
-  out.routes.push_back(std::move(http));
+control::Route route_of(const config::Resources& resources, const config::Relay& relay,
+                        const std::string& name, const config::Host& host) {
+  control::Route route{"host/" + name,
+                       HostPattern::parse(name).value(),
+                       config::public_port_of(resources, host),
+                       host.site,
+                       {control::Target{*config::target_of(resources, host), 1}},
+                       host.drain,
+                       std::nullopt};
+  if (relay.http_port && host.http) {
+    route.http = {*relay.http_port, *host.http, *config::http_target_of(resources, host)};
+  }
+  return route;
 }
 
 control::Table table_of(const config::Resources& resources, std::uint64_t revision) {
@@ -72,8 +68,12 @@ control::Table table_of(const config::Resources& resources, std::uint64_t revisi
   out.revision = revision;
   out.settings = {relay.addresses, relay.timeouts, relay.limits, relay.privacy};
   if (out.settings.addresses.empty()) out.settings.addresses.push_back(any_address());
-  out.routes.reserve(2 * resources.hosts.size());
-  for (const auto& [name, host] : resources.hosts) add_routes(resources, relay, name, host, out);
+  out.routes.reserve(resources.hosts.size());
+  for (const auto& [name, host] : resources.hosts) {
+    // Validation leaves none of these.
+    if (!config::target_of(resources, host) || !HostPattern::parse(name)) continue;
+    out.routes.push_back(route_of(resources, relay, name, host));
+  }
   return out;
 }
 

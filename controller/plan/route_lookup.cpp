@@ -11,17 +11,23 @@ using Kind = HostPattern::Kind;
 const control::Route* find(const control::Table& table, Kind kind, std::string_view name,
                            control::PublicPort port) {
   for (const control::Route& route : table.routes) {
-    if (route.public_port() == port && route.pattern.kind() == kind &&
-        route.pattern.name() == name) {
+    if (route.is_on(port) && route.pattern.kind() == kind && route.pattern.name() == name) {
       return &route;
     }
   }
   return nullptr;
 }
 
-RouteAnswer answer(Match match, const control::Route& route, std::string why) {
+RouteAnswer answer(Match match, const control::Route& route, control::PublicPort port,
+                   std::string why) {
   RouteAnswer out{match, route.name, route.site, std::nullopt, std::move(why)};
   if (!route.targets.empty()) out.target = route.targets.front().endpoint;
+  if (port.protocol == control::Protocol::Http) {
+    out.target = route.http->target;
+    out.why += route.http->action == control::HttpAction::Forward
+                   ? "; its plain HTTP is forwarded"
+                   : "; its plain HTTP is redirected to https, ACME challenges go to the target";
+  }
   return out;
 }
 
@@ -39,10 +45,10 @@ std::string_view parent_of(std::string_view name) {
 std::string why_none(const control::Table& table, std::string_view name, control::PublicPort port) {
   for (const control::Route& route : table.routes) {
     const bool is_name = route.pattern.kind() == Kind::Exact && route.pattern.name() == name;
-    if (is_name && route.public_port() != port) {
+    if (is_name && !route.is_on(port)) {
       return fmt::format("{} is a host on port {}, not on port {}", name, route.port, port.number);
     }
-    const bool is_wildcard = route.pattern.kind() == Kind::Wildcard && route.public_port() == port;
+    const bool is_wildcard = route.pattern.kind() == Kind::Wildcard && route.is_on(port);
     if (is_wildcard && name == route.pattern.name()) {
       return fmt::format("{} covers names with one more label, not {} itself",
                          route.pattern.wire_text(), name);
@@ -61,7 +67,7 @@ RouteAnswer without_name(const control::Table& table, control::PublicPort port) 
     return none(fmt::format("a client that sends no name needs a catch-all (\"*\") on port {}",
                             port.number));
   }
-  return answer(Match::CatchAll, *route, "a client that sends no name is the catch-all's");
+  return answer(Match::CatchAll, *route, port, "a client that sends no name is the catch-all's");
 }
 
 }  // namespace
@@ -89,17 +95,18 @@ RouteAnswer find_route(const control::Table& table, std::string_view name,
   }
   const std::string& text = host->wire_text();
   if (const auto* route = find(table, Kind::Exact, text, port)) {
-    return answer(Match::Exact, *route, fmt::format("{} is a host on port {}", text, port.number));
+    return answer(Match::Exact, *route, port,
+                  fmt::format("{} is a host on port {}", text, port.number));
   }
   const std::string_view parent = parent_of(text);
   const auto* wildcard = parent.empty() ? nullptr : find(table, Kind::Wildcard, parent, port);
   if (wildcard != nullptr) {
-    return answer(Match::Wildcard, *wildcard,
+    return answer(Match::Wildcard, *wildcard, port,
                   fmt::format("no host on port {} has exactly this name, and {} covers it",
                               port.number, wildcard->pattern.wire_text()));
   }
   if (const auto* route = find(table, Kind::CatchAll, {}, port)) {
-    return answer(Match::CatchAll, *route,
+    return answer(Match::CatchAll, *route, port,
                   fmt::format("no host and no wildcard on port {} has this name, so the catch-all "
                               "takes it",
                               port.number));

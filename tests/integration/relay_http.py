@@ -29,17 +29,17 @@ def home(connection):
 
 @contextlib.contextmanager
 def serving(*hosts, target=None, **table):
-    """A relay with plain HTTP for `hosts` ((pattern, action) each); yields it, its port of plain HTTP and the
-    home's connections."""
+    """A relay with plain HTTP for `hosts` ((pattern, action) each); yields it and its two ports: that of
+    plain HTTP first."""
     with contextlib.ExitStack() as stack:
         relay = stack.enter_context(relay_process.RelayProcess())
         target = target or stack.enter_context(Serving(home)).address
         relay.set({"revision": 1, **table, "routes": [
-            {"name": "http/" + pattern, "pattern": pattern, "http": action, "https_port": 8443, "target": target}
+            {"pattern": pattern, "target": target, "http": {"action": action, "target": target}}
             for pattern, action in hosts] + [{"pattern": "tls.example.com", "target": target}]})
         ports = {each["protocol"]: each["bound_port"] for each in relay.stats()["listeners"]}
         assert ports["http"] != ports["tls"], ports
-        yield relay, ports["http"]
+        yield relay, ports["http"], ports["tls"]
 
 
 def answer_to(port, data):
@@ -57,22 +57,22 @@ def ask(port, method, path, host):
 
 
 def test_redirects_keep_host_path_and_query():
-    with serving(("app.example.com", "redirect"), ("*.lab.example.com", "redirect")) as (relay, port):
-        there = "https://app.example.com:8443/a?b=c"
+    with serving(("app.example.com", "redirect"), ("*.lab.example.com", "redirect")) as (relay, port, https):
+        there = f"https://app.example.com:{https}/a?b=c"
         assert ask(port, "GET", "/a?b=c", "app.example.com") == (301, there, b"")
         assert ask(port, "HEAD", "/a?b=c", "APP.example.com.:80") == (301, there, b"")
         assert ask(port, "POST", "/a?b=c", "app.example.com") == (308, there, b"")
-        assert ask(port, "GET", "/", "x.lab.example.com") == (301, "https://x.lab.example.com:8443/", b"")
+        assert ask(port, "GET", "/", "x.lab.example.com") == (301, f"https://x.lab.example.com:{https}/", b"")
         closed = relay.wait_closed("redirected", 4)["closed"]
         assert not any(reason.startswith("refused") for reason in closed if closed[reason]), closed
 
 
 def test_acme_challenges_go_home_whatever_becomes_of_the_rest():
-    with serving(("app.example.com", "redirect"), ("*", "redirect")) as (relay, port):
+    with serving(("app.example.com", "redirect"), ("*", "redirect")) as (relay, port, _):
         assert ask(port, "GET", TOKEN, "app.example.com") == (200, None, b"GET %s HTTP/1.1" % TOKEN.encode())
         assert ask(port, "GET", TOKEN, "other.example.com")[0] == 200  # the catch-all's
         assert ask(port, "GET", TOKEN + "/../x", "app.example.com")[0] == 301
-        assert relay.wait_closed("finished", 2)["routes"]["http/app.example.com"]["connections"] == 1
+        assert relay.wait_closed("finished", 2)["routes"]["host/app.example.com"]["connections"] == 1
 
 
 def test_forwarded_hosts_get_the_whole_connection():
@@ -80,7 +80,7 @@ def test_forwarded_hosts_get_the_whole_connection():
         while data := connection.recv(65536):
             connection.sendall(data.upper())
 
-    with Serving(echo_upper) as target, serving(("app.example.com", "forward"), target=target.address) as (_, port):
+    with Serving(echo_upper) as target, serving(("app.example.com", "forward"), target=target.address) as (_, port, _):
         head = b"post /form http/1.1\r\n".replace(b"post", b"POST").replace(b"http/", b"HTTP/")
         sent = head + b"host: app.example.com\r\ncontent-length: 4\r\n\r\nbody"
         with connect(port) as client:
@@ -94,7 +94,7 @@ def test_forwarded_hosts_get_the_whole_connection():
 
 
 def test_unknown_hosts_get_a_plain_404():
-    with serving(("app.example.com", "redirect")) as (relay, port):
+    with serving(("app.example.com", "redirect")) as (relay, port, _):
         status, _, body = ask(port, "GET", "/", "other.example.com")
         assert status == 404 and b"no such host" in body, body
         assert ask(port, "HEAD", "/", "other.example.com") == (404, None, b"")
@@ -107,7 +107,7 @@ def test_unknown_hosts_get_a_plain_404():
 
 def test_what_is_no_valid_head_gets_a_small_answer_and_no_target():
     with Listening() as target, serving(("*", "forward"), target=target.address,
-                                        timeouts={"hello": 300}) as (relay, port):
+                                        timeouts={"hello": 300}) as (relay, port, _):
         for data, status in ((b"\x16\x03\x01\x02\x00\x01", 400),
                              (b"GET / HTTP/1.1\r\nHost: a.test\r\nHost: b.test\r\n\r\n", 400),
                              (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
@@ -135,14 +135,14 @@ def test_what_is_no_valid_head_gets_a_small_answer_and_no_target():
 def test_a_target_that_is_down_is_a_bad_gateway():
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        with serving(("app.example.com", "forward"), target=closed.getsockname()) as (relay, port):
+        with serving(("app.example.com", "forward"), target=closed.getsockname()) as (relay, port, _):
             status, _, body = ask(port, "GET", "/", "app.example.com")
             assert status == 502 and b"cannot be reached" in body, (status, body)
             relay.wait_closed("target_refused")
 
 
 def test_listeners_of_both_kinds_outlive_a_reload_and_a_crash():
-    with serving(("app.example.com", "redirect")) as (relay, port):
+    with serving(("app.example.com", "redirect")) as (relay, port, _):
         os.kill(relay.data_pid(), signal.SIGKILL)
         assert ask(port, "GET", "/", "app.example.com")[0] == 301
         relay.wait_for("adit-relay: ready")

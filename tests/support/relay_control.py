@@ -63,9 +63,11 @@ def encode_route(route):
     for host, port in targets:
         out += field(5, address(1, host) + number(2, port) + number(3, 1))
     out += number(6, route.get("drain_ms", 5000))
-    if "http" in route:  # "redirect" or "forward": a route of plain HTTP
-        out += number(7, 1) + number(8, ["redirect", "forward"].index(route["http"]))
-        out += number(9, route.get("https_port", 443))
+    if "http" in route:  # {"action": "redirect" | "forward", "port", "target": (ip, port)}
+        http = route["http"]
+        host, port = http["target"]
+        out += field(7, number(1, http.get("port", 0)) + address(3, host) + number(4, port) +
+                     number(2, ["redirect", "forward"].index(http["action"])))
     return out
 
 

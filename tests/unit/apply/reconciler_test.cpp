@@ -159,12 +159,12 @@ TEST_CASE("reconciler: somebody who changes it back each time is not fought with
   // When it is over, the last pause ends it, and a later slip is repaired at once again.
   live(world, Seconds{70});
   CHECK(world.tunnel.link->kernel_routes.size() == 1);
-  CHECK(world.relay.live->routes.size() == 2);  // TLS and plain HTTP
+  CHECK(world.relay.live->routes.size() == 1);
   CHECK(world.reconciler.open_steps().empty());
   live(world, Seconds{200});
   world.relay.live->routes.clear();
   live(world, Milliseconds{1250});
-  CHECK(world.relay.live->routes.size() == 2);  // TLS and plain HTTP
+  CHECK(world.relay.live->routes.size() == 1);
 }
 
 TEST_CASE("reconciler: nothing leaves the tunnel before the relay has the table without it",
@@ -314,7 +314,7 @@ TEST_CASE("reconciler: what a dry run has seen is still repaired", "[controller]
   world.relay.live->routes.clear();
   world.reconciler.preview(world.flow.state()->desired, world.now);
   live(world, Milliseconds{1250});
-  CHECK(world.relay.live->routes.size() == 2);  // TLS and plain HTTP
+  CHECK(world.relay.live->routes.size() == 1);
 }
 
 TEST_CASE("reconciler: a relay that restarts without a table gets it again", "[controller]") {

@@ -25,10 +25,7 @@ Table sample_table() {
                   make_route("host/lab", "*.lab.example.com", 8443), make_route("host/*", "*", 0)};
   table.routes[0].targets.push_back({*Endpoint::parse("[2001:db8::5]:65535"), 0});
   table.routes[1].drain = Milliseconds(0);
-  table.routes.push_back(make_route("http/app", "app.example.com", 80));
-  table.routes.back().protocol = Protocol::Http;
-  table.routes.back().http = HttpAction::Forward;
-  table.routes.back().https_port = 8443;
+  table.routes[0].http = {8080, HttpAction::Forward, *Endpoint::parse("10.30.0.200:80")};
   return table;
 }
 

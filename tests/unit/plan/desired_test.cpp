@@ -10,8 +10,7 @@ TEST_CASE("desired: no interface until the first site has a key", "[plan]") {
   const Desired state = test::desired(
       "sites: {home: {networks: [10.30.0.0/24], target: 10.30.0.200:443}}\n"
       "hosts: {a.example.com: {site: home}, b.example.com: {site: direct, target: "
-      "10.0.0.1:443}}\n"
-      "relay: {http_port: off}\n");
+      "10.0.0.1:443}}\n");
   CHECK_FALSE(state.interface);
   REQUIRE(state.table.routes.size() ==
           2);  // a host of a site without key has its route all the same
@@ -55,7 +54,7 @@ TEST_CASE("desired: routes take the relay's port and their own", "[plan]") {
       "  a.example.com: {site: direct, target: 10.0.0.1:443}\n"
       "  \"*.b.example.com\": {site: direct, target: 10.0.0.2:443, port: 9443, drain: 30s}\n"
       "  \"*\": {site: direct, target: 10.0.0.3:443}\n"
-      "relay: {https_port: 0, http_port: off, addresses: [127.0.0.1], privacy: none, timeouts: "
+      "relay: {https_port: 0, addresses: [127.0.0.1], privacy: none, timeouts: "
       "{idle: 2h}}\n",
       7);
   CHECK(state.table.revision == 7);
@@ -72,27 +71,27 @@ TEST_CASE("desired: routes take the relay's port and their own", "[plan]") {
   CHECK(state.table.routes[2].targets.front().endpoint.to_string() == "10.0.0.1:443");
 }
 
-TEST_CASE("desired: plain HTTP has a route beside that of TLS", "[plan]") {
-  const auto routes =
-      test::desired(
-          "hosts:\n"
-          "  a.example.com: {site: direct, target: 10.0.0.1:443}\n"
-          "  b.example.com: {site: direct, target: 10.0.0.2:443, port: 8443, http: forward, "
-          "http_target: 10.0.0.2:8080}\n"
-          "  c.example.com: {site: direct, target: 10.0.0.3:443, http: off}\n")
-          .table.routes;
-  REQUIRE(routes.size() == 5);
-  CHECK(routes[0].name == "host/a.example.com");
-  CHECK(routes[1].name == "http/a.example.com");
-  CHECK(routes[1].public_port() == control::PublicPort{80, control::Protocol::Http});
-  CHECK(routes[1].http == control::HttpAction::Redirect);
-  CHECK(routes[1].https_port == 443);
-  CHECK(routes[1].targets.front().endpoint.to_string() == "10.0.0.1:80");
-  CHECK(routes[3].name == "http/b.example.com");
-  CHECK(routes[3].http == control::HttpAction::Forward);
-  CHECK(routes[3].https_port == 8443);
-  CHECK(routes[3].targets.front().endpoint.to_string() == "10.0.0.2:8080");
-  CHECK(routes[4].name == "host/c.example.com");
+TEST_CASE("desired: plain HTTP of a host", "[plan]") {
+  constexpr const char* kHosts =
+      "hosts:\n"
+      "  a.example.com: {site: direct, target: 10.0.0.1:443}\n"
+      "  b.example.com: {site: direct, target: 10.0.0.2:443, http: forward, "
+      "http_target: 10.0.0.2:8080}\n"
+      "  c.example.com: {site: direct, target: 10.0.0.3:443, http: off}\n";
+  const auto routes = test::desired(kHosts).table.routes;
+  REQUIRE(routes.size() == 3);
+  REQUIRE(routes[0].http);
+  CHECK(routes[0].http->port == 80);
+  CHECK(routes[0].http->action == control::HttpAction::Redirect);
+  CHECK(routes[0].http->target.to_string() == "10.0.0.1:80");
+  REQUIRE(routes[1].http);
+  CHECK(routes[1].http->action == control::HttpAction::Forward);
+  CHECK(routes[1].http->target.to_string() == "10.0.0.2:8080");
+  CHECK_FALSE(routes[2].http);
+  for (const auto& route :
+       test::desired(std::string(kHosts) + "relay: {http_port: off}\n").table.routes) {
+    CHECK_FALSE(route.http);
+  }
 }
 
 TEST_CASE("desired: without relay settings the relay listens everywhere", "[plan]") {

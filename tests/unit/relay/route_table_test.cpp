@@ -84,34 +84,48 @@ TEST_CASE("route_table: each port has its own names and its own catch-all", "[re
         std::vector<control::PublicPort>{{0}, {443}, {8443}});
 }
 
-TEST_CASE("route_table: plain HTTP has routes of its own", "[relay]") {
+control::Route with_http(const char* name, const char* pattern, std::uint16_t port,
+                         std::uint16_t http_port) {
+  control::Route route = make_route(name, pattern, port);
+  route.http = {http_port, control::HttpAction::Redirect, *Endpoint::parse("10.30.0.200:80")};
+  return route;
+}
+
+TEST_CASE("route_table: plain HTTP has ports of its own", "[relay]") {
   LeavingStates leaving;
-  auto http = make_route("http", "app.example.com", 80);
-  http.protocol = control::Protocol::Http;
-  auto chosen = make_route("http0", "app.example.com", 0);
-  chosen.protocol = control::Protocol::Http;
-  const control::Table values = make_table({make_route("tls", "app.example.com"), http, chosen,
-                                            make_route("tls0", "app.example.com", 0)});
-  const auto table = build(values, leaving);
-  const HostName name = *HostName::parse("app.example.com");
-  const auto route_of = [&](control::PublicPort port) {
-    const auto* route = table->find(port, &name);
+  const auto table = build(make_table({with_http("both", "app.example.com", 443, 80),
+                                       make_route("tls", "tls.example.com"),
+                                       with_http("chosen", "app.example.com", 0, 0),
+                                       with_http("lab", "*.lab.example.com", 443, 80)}),
+                           leaving);
+  const auto route_of = [&](std::uint16_t port, control::Protocol protocol, const char* host) {
+    const HostName name = *HostName::parse(host);
+    const auto* route = table->find({port, protocol}, &name);
     return route == nullptr ? std::string() : (*route)->spec.name;
   };
-  CHECK(route_of({443, control::Protocol::Tls}) == "tls");
-  CHECK(route_of({80, control::Protocol::Http}) == "http");
-  CHECK(route_of({80, control::Protocol::Tls}).empty());
-  CHECK(route_of({443, control::Protocol::Http}).empty());
-  CHECK(route_of({0, control::Protocol::Http}) == "http0");  // the kernel chooses two ports
-  CHECK(route_of({0, control::Protocol::Tls}) == "tls0");
+  using control::Protocol;
+  CHECK(route_of(443, Protocol::Tls, "app.example.com") == "both");
+  CHECK(route_of(80, Protocol::Http, "app.example.com") == "both");
+  CHECK(route_of(80, Protocol::Http, "x.lab.example.com") == "lab");
+  CHECK(route_of(80, Protocol::Http, "tls.example.com").empty());
+  CHECK(route_of(80, Protocol::Tls, "app.example.com").empty());
+  CHECK(route_of(443, Protocol::Http, "app.example.com").empty());
+  CHECK(route_of(0, Protocol::Http, "app.example.com") == "chosen");  // the kernel chooses two
+  CHECK(route_of(0, Protocol::Tls, "app.example.com") == "chosen");
   CHECK(table->ports().size() == 4);
 }
 
-TEST_CASE("route_table: one port speaks one protocol", "[relay]") {
-  auto http = make_route("http", "b.example.com", 443);
-  http.protocol = control::Protocol::Http;
-  CHECK(find_problems(make_table({make_route("tls", "a.example.com"), http})) ==
+TEST_CASE("route_table: problems of plain HTTP", "[relay]") {
+  CHECK(find_problems(make_table(
+            {make_route("a", "a.example.com", 443), with_http("b", "b.example.com", 8443, 443)})) ==
         std::vector<std::string>{"port 443: routes for TLS and for plain HTTP"});
+  CHECK(find_problems(make_table({with_http("a", "a.example.com", 443, 80),
+                                  with_http("b", "a.example.com", 8443, 80)})) ==
+        std::vector<std::string>{
+            "route 2 (a.example.com): an earlier route serves the same on port 80"});
+  control::Route nowhere = with_http("a", "a.example.com", 443, 80);
+  nowhere.http->target.port = 0;
+  CHECK(find_problems(make_table({nowhere})).size() == 1);
 }
 
 TEST_CASE("route_table: an empty table has no route and no port", "[relay]") {
