@@ -14,6 +14,8 @@ namespace adit::wireguard {
 namespace {
 
 constexpr Milliseconds kDeadline{5000};
+/// A thousand new peers keep wireguard-go busy for seconds where others use the processor too.
+constexpr Milliseconds kSetDeadline{20'000};
 constexpr std::size_t kAnswerLimit = 64 * 1024 * 1024;  // some 100 000 peers
 constexpr std::size_t kFirstRoom = 64 * 1024;
 
@@ -97,7 +99,7 @@ Result<Device> UapiClient::get(const std::string& interface) {
 }
 
 Result<void> UapiClient::set(const std::string& request) {
-  const auto deadline = SteadyClock::now() + kDeadline;
+  const auto deadline = SteadyClock::now() + kSetDeadline;
   if (auto sent = send(request, deadline); !sent) return sent;
   std::string answer;
   if (auto received = receive(answer, deadline); !received) return received;

@@ -53,7 +53,7 @@ install_users() {
 }
 
 what_to_try() {
-  local enter="nsenter --target $first_process --mount --net --pid"
+  local enter="nsenter --target $first_process --mount --root --net --pid"
   cat <<TEXT
 
 It stays up. From another terminal, as root:

@@ -41,7 +41,7 @@ def test_each_case_is_a_test():
     with tempfile.TemporaryDirectory() as folder:
         write(folder, "CMakeLists.txt", PROJECT)
         write(folder, "three.py", THREE + RUN)
-        made = run("cmake", "-B", ".", "-S", ".", folder=folder)
+        made = run("cmake", "-G", "Ninja", "-B", ".", "-S", ".", folder=folder)
         assert made.returncode == 0, made.stdout
         ran = run("ctest", "--output-junit", "tests.xml", folder=folder)
         results = dict(re.findall(r"Test +#\d+: (\S+) \.+ *\**(\w+)", ran.stdout))
@@ -54,7 +54,7 @@ def test_a_script_without_cases_is_an_error():
     with tempfile.TemporaryDirectory() as folder:
         write(folder, "CMakeLists.txt", PROJECT)
         write(folder, "three.py", "def helper(): pass\n")
-        made = run("cmake", "-B", ".", "-S", ".", folder=folder)
+        made = run("cmake", "-G", "Ninja", "-B", ".", "-S", ".", folder=folder)
         assert made.returncode != 0 and "no function test_" in made.stdout, made.stdout
 
 
