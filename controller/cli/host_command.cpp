@@ -20,6 +20,8 @@ struct HostOptions {
   std::string site;
   std::string target;
   int port = 0;
+  std::string http;
+  std::string http_target;
   std::string drain;
   std::string owner;
   std::string message;
@@ -43,6 +45,8 @@ Json document_of(const HostOptions& options) {
   Json document = {{"site", options.site}};
   if (!options.target.empty()) document["target"] = options.target;
   if (options.port != 0) document["port"] = options.port;
+  if (!options.http.empty()) document["http"] = options.http;
+  if (!options.http_target.empty()) document["http_target"] = options.http_target;
   if (!options.drain.empty()) document["drain"] = options.drain;
   return document;
 }
@@ -54,6 +58,8 @@ std::string retarget_command(const HostOptions& options) {
   std::string add =
       fmt::format("adit host add {} --site {} --target IP:443", name, shell_quoted(options.site));
   if (options.port != 0) add += fmt::format(" --port {}", options.port);
+  if (!options.http.empty()) add += " --http " + shell_quoted(options.http);
+  if (!options.http_target.empty()) add += " --http-target " + shell_quoted(options.http_target);
   if (!options.drain.empty()) add += " --drain " + shell_quoted(options.drain);
   return fmt::format("adit host rm {}{} && {}{}", name, owner, add, owner);
 }
@@ -94,6 +100,12 @@ Action declare_host_add(CLI::App& app) {
   app.add_option("--port", options->port, "Public port (default: the relay's https_port)")
       ->type_name("PORT")
       ->check(CLI::Range(1, 65535).description(""));
+  app.add_option("--http", options->http,
+                 "What becomes of plain HTTP (default redirect, to https)")
+      ->type_name("redirect|forward|off");
+  app.add_option("--http-target", options->http_target,
+                 "Where plain HTTP and ACME challenges lead (default the target's port 80)")
+      ->type_name("IP:PORT");
   app.add_option("--drain", options->drain,
                  "How long connections may go on once the host is removed (default 5s)")
       ->type_name("DURATION");

@@ -21,7 +21,8 @@ def fake_host_add(probe=TLS, **more):
 def test_host_add_puts_only_a_new_host_and_shows_the_undo():
     with fake_host_add() as fake:
         ran = fake.run("host", "add", "app.example.com", "--site", "home", "--target",
-                       "10.30.0.200:443", "--port", "8443", "--drain", "30s", "--owner", "git",
+                       "10.30.0.200:443", "--port", "8443", "--http", "forward", "--http-target",
+                       "10.30.0.200:8080", "--drain", "30s", "--owner", "git",
                        "--message", "a & b")
         assert ran.status == 0, ran
         assert ran.out == "+ host app.example.com: to home\nundo: adit host rm app.example.com\n", ran
@@ -29,7 +30,7 @@ def test_host_add_puts_only_a_new_host_and_shows_the_undo():
         assert fake.lines() == [f"PUT {HOST}?owner=git&message=a%20%26%20b", f"POST {HOST}/probe"]
         assert fake.asked[0].headers["If-None-Match"] == "*"
         assert fake.sent(0) == {"site": "home", "target": "10.30.0.200:443", "port": 8443,
-                                "drain": "30s"}
+                                "http": "forward", "http_target": "10.30.0.200:8080", "drain": "30s"}
 
 
 def test_host_add_of_a_wildcard_keeps_it_one_segment():

@@ -2,6 +2,7 @@
 hosts on `direct`, no privilege: as root, both run as nobody."""
 
 import contextlib
+import http.client
 import os
 import socket
 import threading
@@ -11,7 +12,7 @@ import cases
 import unprivileged
 from controller_process import SLOWNESS, ControllerProcess, path_of
 from relay_process import RelayProcess
-from traffic import tls_ask, tls_origin
+from traffic import Serving, tls_ask, tls_origin
 
 RELAY = 'relay: {addresses: ["127.0.0.1"], https_port: 0, http_port: 0}\n'
 
@@ -194,6 +195,44 @@ def test_route_test_names_the_route():
         assert bad.status == 400, bad
         bad = controller.request("GET", path_of("v1", "routes", "test", name="a", **{"from": "x"}))
         assert bad.status == 400, bad
+
+
+def test_plain_http_of_hosts():
+    def home(connection):
+        head = connection.recv(65536).split(b"\r\n")[0]
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(head), head))
+
+    def ask(port, host, path="/a?b"):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        with contextlib.closing(connection):
+            connection.request("GET", path, headers={"Host": host})
+            answer = connection.getresponse()
+            return answer.status, answer.getheader("Location") or answer.read().decode()
+
+    with both() as (_, controller), Serving(home) as target:
+        http_target = ', http_target: "%s:%d"' % target.address
+        hosts = "".join(
+            f"  {name}.example.com: {{site: direct, target: 127.0.0.1:9{http_target}, http: {action}}}\n"
+            for name, action in (("a", "redirect"), ("b", "forward"), ("c", "off")))
+        assert controller.apply(RELAY + "hosts:\n" + hosts).status == 200
+        listeners = controller.status()["relay"]["listeners"]
+        ports = {each["protocol"]: each["bound_port"] for each in listeners}
+        assert ask(ports["http"], "a.example.com") == (301, f"https://a.example.com:{ports['tls']}/a?b")
+        assert ask(ports["http"], "b.example.com") == (200, "GET /a?b HTTP/1.1")
+        assert ask(ports["http"], "c.example.com")[0] == 404
+        token = "/.well-known/acme-challenge/abc-DEF_123"
+        assert ask(ports["http"], "a.example.com", token) == (200, f"GET {token} HTTP/1.1")
+
+        found = controller.get(path_of("v1", "routes", "test", name="a.example.com", port=ports["http"]))
+        assert found["target"] == "%s:%d" % target.address and "redirected" in found["why"], found
+        routes = {route["pattern"]: route for route in controller.get("/v1/routes")["items"]}
+        assert [routes[f"{name}.example.com"]["http"] for name in "abc"] == ["redirect", "forward", "off"]
+        assert routes["b.example.com"]["http_port"] == ports["http"]
+
+        # Turned off: the port is closed, what TLS serves stays.
+        assert controller.apply(RELAY.replace("http_port: 0", "http_port: off")).status == 200
+        (left,) = controller.status()["relay"]["listeners"]
+        assert left["protocol"] == "tls" and left["bound_port"] == ports["tls"], left
 
 
 def test_probe_and_verify_look_at_the_target():
