@@ -103,7 +103,7 @@ def test_install_init_reboot_upgrade_purge():
         before = traces(machine)
         vps.timed("install", vps.install, machine)
         vps.timed("adit init", vps.init, machine)
-        key = world.paste_at_home(machine.run("adit", "site", "config", "home", "--format", "wg-quick"))
+        key = world.paste_at_home(vps.block_for_home(machine))
         machine.run("adit", "site", "set-key", "home", key)
         machine.run("adit", "host", "add", NAME, "--site", "home")
         vps.timed("site up", vps.wait_until_up, machine)

@@ -41,6 +41,7 @@ class Guest:
         os.mknod(f"{ROOT}/dev/tun", 0o20600, os.makedev(10, 200))
         self.process = self.leader = None
         self.boots = 0
+        self.binds = []  # options of systemd-nspawn for further mounts
         return self
 
     def __exit__(self, kind, *_):
@@ -65,7 +66,7 @@ class Guest:
                      "--network-namespace-path=/run/netns/vps", "--capability=CAP_NET_ADMIN,CAP_NET_RAW",
                      # systemd-nspawn 252 knows no Landlock; a VPS has it.
                      "--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self",
-                     f"--bind={ROOT}/dev/tun:/dev/net/tun", "systemd.show_status=0"],
+                     f"--bind={ROOT}/dev/tun:/dev/net/tun", *self.binds, "systemd.show_status=0"],
                     env={"PATH": PATH, "NOTIFY_SOCKET": ready.getsockname()},
                     stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT)
             self.wait_until_booted(ready)

@@ -72,7 +72,7 @@ class World:
         return os.path.join(self.folder, name)
 
     def start(self, namespace, *command, **options):
-        child = subprocess.Popen(inside(namespace, *command), stdin=subprocess.DEVNULL, **options)
+        child = subprocess.Popen(inside(namespace, *command), **{"stdin": subprocess.DEVNULL, **options})
         self.children.append(child)
         return child
 
