@@ -1,5 +1,6 @@
 #include "controller/local_worker.hpp"
 
+#include <filesystem>
 #include <optional>
 #include <utility>
 
@@ -16,6 +17,7 @@ namespace adit {
 namespace {
 
 constexpr std::size_t kMaxQueued = 256;
+constexpr Seconds kStoreRetry{10};
 
 apply::Now read_clocks() {
   return {SteadyClock::now(), wall_now().time_since_epoch().count()};
@@ -49,6 +51,9 @@ class LocalWorker::Run {
 
   Result<void> load() {
     auto loaded = flow_.load();
+    if (const auto problem = store_->problem(); !problem.empty()) {
+      log::error("store: {}; continuing", problem);
+    }
     if (loaded) publish();
     return loaded;
   }
@@ -56,8 +61,9 @@ class LocalWorker::Run {
   void work() {
     while (!stop_.stop_requested()) {
       const bool has_news = reconciler_.tick(read_clocks());
+      const bool is_store_new = look_at_store();
       write_notes();
-      if (has_news) publish();
+      if (has_news || is_store_new) publish();
       if (auto job = worker_.queue_.pop(stop_, reconciler_.next_due())) {
         std::visit([this](auto& one) { handle(one); }, *job);
       }
@@ -85,6 +91,15 @@ class LocalWorker::Run {
         });
   }
 
+  /// A disk that could not be written may have been mended. True if there is news.
+  bool look_at_store() {
+    if (store_->problem().empty() || SteadyClock::now() < store_due_) return false;
+    store_due_ = SteadyClock::now() + kStoreRetry;
+    const bool has_news = store_->try_again();
+    if (has_news && store_->problem().empty()) log::info("store: can be written again");
+    return has_news;
+  }
+
   void write_notes() {
     for (const apply::Note& note : reconciler_.take_notes()) log::write(note.level, note.text);
   }
@@ -99,6 +114,7 @@ class LocalWorker::Run {
     snapshot->interface_problem = reconciler_.observed().interface_problem;
     snapshot->implementation = reconciler_.implementation();
     snapshot->open_steps = reconciler_.open_steps();
+    snapshot->store_problem = store_->problem();
     snapshot->own_networks = apply::own_networks(node_->config.interface);
     worker_.mailbox_.post([&events = worker_.events_, snapshot = std::move(snapshot)] {
       events.on_snapshot(snapshot);
@@ -110,6 +126,7 @@ class LocalWorker::Run {
   std::shared_ptr<const apply::NodeContext> node_;
   wireguard::PrivateKey private_key_;
   std::unique_ptr<store::Store> store_;
+  TimePoint store_due_{};
   apply::SocketRelayLink relay_;
   apply::Reconciler reconciler_;
   apply::ChangeFlow flow_;
@@ -128,7 +145,8 @@ LocalWorker::LocalWorker(config::NodeConfig config, Mailbox& mailbox, LocalWorke
     [&] {
       auto node = apply::load_node(config_);
       if (!node) return fail_with(node.error());
-      auto store = store::open_sqlite_store(config_.state_dir);
+      auto store = store::open_store(config_.state_dir,
+                                     std::filesystem::path(config_.control_socket).parent_path());
       if (!store) return fail_with(store.error());
       if (auto leased = (*store)->lease(); !leased) return fail_with(leased.error());
       Run run(*this, std::move(*node), std::move(*store), stop);

@@ -23,9 +23,9 @@ const std::map<std::string, ColorMode> kColors = {
     {"auto", ColorMode::Auto}, {"always", ColorMode::Always}, {"never", ColorMode::Never}};
 
 /// Words of later versions: better named as such than taken for a typing error.
-constexpr std::array<std::string_view, 14> kLater = {
+constexpr std::array<std::string_view, 13> kLater = {
     "device", "devices", "port",   "ports",   "records", "connections", "doctor",
-    "dns",    "export",  "backup", "restore", "init",    "import",      "ping"};
+    "dns",    "export",  "backup", "restore", "import",  "ping"};
 
 /// Options of later versions: nothing depends on them yet.
 struct LaterOption {
