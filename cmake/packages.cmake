@@ -1,6 +1,7 @@
 # The Debian packages adit-relay (relay, its unit) and adit (controller, command line, their units), made by CPack:
 #   cmake --build build/release --target packages       -> build/release/packages/*.deb     (or deploy/package.sh)
 # What a system needs besides the programs is installed for the packages only: `cmake --install` leaves it out.
+include(cmake/manual.cmake)
 set(ADIT_DEB_RELEASE 1 CACHE STRING "The packages' version is that of the project, '-' and this")
 set(ADIT_DEB_VERSION ${PROJECT_VERSION}-${ADIT_DEB_RELEASE})
 set(CPACK_PACKAGE_CONTACT "adit developers <adit@example.com>")
@@ -31,6 +32,13 @@ foreach(package adit-relay adit)
   adit_install(${package} /usr/share/doc/${package} ${docs}/changelog.Debian.gz ${docs}/changelog.gz
     ${PROJECT_SOURCE_DIR}/deploy/debian/copyright)
 endforeach()
+
+adit_install(adit-relay /usr/share/man/man8 ${ADIT_MANUAL}/adit-relay.8.gz)
+adit_install(adit /usr/share/man/man8 ${ADIT_MANUAL}/adit-controller.8.gz)
+adit_install(adit /usr/share/man/man1 ${ADIT_MANUAL}/adit.1.gz)
+adit_install(adit /usr/share/bash-completion/completions ${ADIT_MANUAL}/completion.bash RENAME adit)
+adit_install(adit /usr/share/zsh/vendor-completions ${ADIT_MANUAL}/completion.zsh RENAME _adit)
+adit_install(adit /usr/share/fish/vendor_completions.d ${ADIT_MANUAL}/completion.fish RENAME adit.fish)
 
 set(deploy ${PROJECT_SOURCE_DIR}/deploy)
 set(units /usr/lib/systemd/system)
@@ -94,5 +102,5 @@ include(CPack)
 # Unlike CPack's target `package` it builds no test.
 add_custom_target(packages
   COMMAND ${CMAKE_CPACK_COMMAND} --config ${PROJECT_BINARY_DIR}/CPackConfig.cmake
-  DEPENDS adit-relay adit-controller adit
+  DEPENDS adit-relay adit-controller adit manual
   WORKING_DIRECTORY ${PROJECT_BINARY_DIR} USES_TERMINAL VERBATIM)

@@ -9,6 +9,7 @@
 
 #include "common/log.hpp"
 #include "controller/apply/change_flow.hpp"
+#include "controller/apply/endpoint_memory.hpp"
 #include "controller/apply/reconciler.hpp"
 #include "controller/apply/relay_link.hpp"
 
@@ -25,8 +26,11 @@ apply::Now read_clocks() {
 
 apply::TunnelAccess tunnel_of(const config::NodeConfig& config) {
   return apply::TunnelAccess(
-      [directory = config.uapi_dir, program = config.wireguard_go] {
-        return wireguard::open_backend(directory, program);
+      [directory = config.uapi_dir, program = config.wireguard_go,
+       memory = config.state_dir + "/endpoints"]() -> Result<std::unique_ptr<wireguard::Backend>> {
+        auto backend = wireguard::open_backend(directory, program);
+        if (!backend) return backend;
+        return std::make_unique<apply::EndpointMemory>(std::move(*backend), memory);
       },
       {[](const std::string& interface) { return ::if_nametoindex(interface.c_str()) != 0; },
        apply::has_ipv6});

@@ -1,4 +1,6 @@
 // GET /v1/status: one document with everything that `adit status` shows.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "common/clock.hpp"
@@ -156,9 +158,12 @@ void add_clashes(const LiveView& view, json& problems) {
 
 void add_node_problems(const LiveView& view, json& problems) {
   const apply::Snapshot& snapshot = view.snapshot();
-  if (const auto fault = interface_fault(view); !fault.what.empty()) {
-    if (snapshot.open_steps.empty()) problems.push_back(problem(fault.what, fault.fix));
-  }
+  const InterfaceFault fault = interface_fault(view);
+  const auto& steps = snapshot.open_steps;
+  const bool is_told = std::any_of(steps.begin(), steps.end(), [](const apply::StepReport& step) {
+    return step.kind == "create_interface";
+  });
+  if (!fault.what.empty() && !is_told) problems.push_back(problem(fault.what, fault.fix));
   if (!snapshot.store_problem.empty()) {
     problems.push_back(problem(snapshot.store_problem,
                                "make room on that disk, or mount it for writing again; adit sees "

@@ -78,7 +78,7 @@ class Init {
     if (!report_.site.is_object()) {
       if (auto made = make_site(); !made) return give_up(made.error());
     }
-    if (auto told = learn_the_rest(); !told) return give_up(told.error());
+    if (auto known = learn_the_rest(); !known) return give_up(known.error());
     if (!out_.is_document()) out_.text(next_text(report_, out_.terminal()));
     return finish(report_.change.is_object() ? exit_of(report_.change) : Exit::Done);
   }

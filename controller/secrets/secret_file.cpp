@@ -76,12 +76,13 @@ Result<UniqueFd> open_below(const std::string& folder, const std::string& name) 
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   const long fd = ::syscall(SYS_openat2, base.get(), name.c_str(), &how, sizeof how);
   if (fd >= 0) return UniqueFd(static_cast<int>(fd));
+  const int cause = errno;
   const std::string path = folder + "/" + name;
-  if (errno == ELOOP || errno == EXDEV) {
+  if (cause == ELOOP || cause == EXDEV) {
     return fail(Errc::Invalid,
                 path + ": there is a symbolic link on the way; put the file itself there");
   }
-  return fail_sys("open " + path, errno);
+  return fail_sys("open " + path, cause);
 }
 
 /// Root's or our own; readable by our group at most.

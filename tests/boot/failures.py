@@ -119,19 +119,24 @@ def test_the_store_is_read_only():
 
 
 def test_an_interface_adit0_of_somebody_else():
-    with vps.installed() as (machine, world):
-        vps.init(machine)
+    with vps.machine() as (machine, world):
+        machine.boot()
         machine.run("ip", "link", "add", "adit0", "type", "bridge")
-        before = machine.run("ip", "-d", "link", "show", "adit0")
+        before = machine.run("ip", "-d", "addr", "show", "adit0")
+        vps.install(machine)
+        vps.init(machine)
         key = world.paste_at_home(vps.block_for_home(machine))
         code, said = machine.status("adit", "site", "set-key", "home", key)
-        assert code == 3 and "adit0" in said, (code, said)
-        vps.say(next(line for line in said.splitlines() if line.startswith("failing")))
-        assert machine.run("ip", "-d", "link", "show", "adit0") == before
+        assert code == 3, (code, said)
+        (failing,) = (line for line in said.splitlines() if line.startswith("failing"))
+        assert "adit0" in failing and "ip link del adit0" in failing, failing
+        vps.say(failing)
+        assert machine.run("ip", "-d", "addr", "show", "adit0") == before
         few_lines(machine)
+        # The owner takes it away: no hand of adit's person is needed, but where WireGuard is a process, its unit's.
         machine.run("ip", "link", "del", "adit0")
         machine.run("adit", "host", "add", NAME, "--site", "home")
-        vps.serves(world)
+        vps.serves(world, 90)
 
 
 def test_adit_turns_no_forwarding_on():

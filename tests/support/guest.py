@@ -115,7 +115,7 @@ class Guest:
         if not namespace:
             enter.append("--net")
         return [*prefix, *enter, "--", "env", "-i", "--chdir=/", f"PATH={PATH}", "HOME=/root", "LC_ALL=C",
-                "DEBIAN_FRONTEND=noninteractive", *command]
+                "DEBIAN_FRONTEND=noninteractive", "SYSTEMD_BUS_TIMEOUT=120", *command]
 
     def run(self, *command, check=True, namespace=None, limit=120, **options):
         """Runs `command` as root in the guest; what it prints, without what it says on stderr."""

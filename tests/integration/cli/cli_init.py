@@ -210,7 +210,8 @@ def on_terminal(controller, answers, *words):
     master, slave = pty.openpty()
     process = subprocess.Popen([ADIT, "--socket", controller.socket_path, "init", "--config",
                                 controller.config_path, *words], stdin=slave, stdout=slave,
-                               stderr=slave, env={**os.environ, "LC_ALL": "C.UTF-8"})
+                               stderr=slave, env={**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm",
+                                                   "NO_COLOR": ""})
     os.close(slave)
     said = ""
     deadline = time.monotonic() + 30 * SLOWNESS
