@@ -18,14 +18,15 @@ PACKAGE_PACKAGES=(dpkg-dev file)
 DEMO_PACKAGES=(iproute2 nftables wireguard-tools wireguard-go nginx curl openssl python3)
 
 # To run the tests: the demo's, Catch2, a kernel under QEMU, the checkers of the layering tests, the shells that adit
-# completes words in, and what looks at packages, units and manual pages.
+# completes words in, what looks at packages, units and manual pages, and what makes and boots a Debian.
 # shellcheck disable=SC2034
 TEST_PACKAGES=(catch2 git binutils clang-format shellcheck strace iputils-ping conntrack iperf3
-  qemu-system-x86 busybox-static kmod cpio zsh fish lintian mandoc groff man-db systemd)
+  qemu-system-x86 busybox-static kmod cpio zsh fish lintian mandoc groff man-db systemd
+  debootstrap systemd-container)
 
-# For `tests/run.sh --all`: libFuzzer comes with clang, and debootstrap makes a Debian 13.
+# For `tests/run.sh --all`: libFuzzer comes with clang.
 # shellcheck disable=SC2034
-ALL_PACKAGES=(clang libclang-rt-dev debootstrap)
+ALL_PACKAGES=(clang libclang-rt-dev)
 
 # missing_packages NAME...: those of them that are not installed, one a line.
 missing_packages() {
