@@ -43,7 +43,7 @@ check_memory() {
 has_wireguard() { unshare --net ip link add name wg-try type wireguard 2>/dev/null; }
 
 install_adit() ( # a subshell, so that its EXIT trap puts things back however it ends
-  local packages=("$PWD"/build/release/packages/adit{-relay,}_*.deb)
+  local packages=("${ADIT_BUILD_DIR:-$PWD/build/release}"/packages/adit{-relay,}_*.deb)
   for package in "${packages[@]}"; do
     [ -e "$package" ] || { echo "deploy/install.sh: there is no $package" >&2 && exit 1; }
   done

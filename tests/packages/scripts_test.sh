@@ -30,10 +30,12 @@ rm -f $root/usr/sbin/policy-rc.d
 mkdir $root/tmp/debs
 cp "$ADIT_BUILD_DIR"/packages/*.deb $root/tmp/debs/
 
-# The same answer as a machine on which both run; what it was asked stands in /tmp/asked.
+# The same answers as a machine on which both run; what it was asked stands in /tmp/asked. Links to units
+# (deb-systemd-helper's --root=/) are the real one's work.
 mkdir $root/tmp/bin
 cat >$root/tmp/bin/systemctl <<'SYSTEMCTL'
 #!/bin/sh
+case "$*" in --root=*) exec /usr/bin/systemctl "$@" ;; esac
 echo "$*" >>/tmp/asked
 case "$*" in *is-enabled*) echo enabled ;; esac
 SYSTEMCTL
