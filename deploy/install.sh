@@ -80,7 +80,7 @@ before=$(installed_version adit)
 wanted=(iproute2)
 if [ $build = yes ]; then wanted+=("${BUILD_PACKAGES[@]}" "${PACKAGE_PACKAGES[@]}"); fi
 install_packages "${wanted[@]}" || cannot "it needs these packages"
-if [ $build = yes ]; then check_memory && build_packages || exit 1; fi
+if [ $build = yes ]; then check_memory && build_packages 1 || exit 1; fi
 install_adit || exit 1
 say_what_runs
 if [ -z "$before" ]; then

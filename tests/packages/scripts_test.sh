@@ -6,7 +6,7 @@ set -euo pipefail
 skip() { echo "skipped: $*" && exit 77; }
 fail() { echo "WRONG: $*" && exit 1; }
 [ "$(id -u)" = 0 ] || skip "needs root"
-for program in dpkg deb-systemd-helper deb-systemd-invoke systemd-sysusers systemd-tmpfiles; do
+for program in dpkg dpkg-shlibdeps file deb-systemd-helper deb-systemd-invoke systemd-sysusers systemd-tmpfiles; do
   command -v $program >/dev/null || skip "no $program"
 done
 for name in adit-relay adit-controller; do
