@@ -43,7 +43,7 @@ check_memory() {
 has_wireguard() { unshare --net ip link add name wg-try type wireguard 2>/dev/null; }
 
 install_adit() ( # a subshell, so that its EXIT trap puts things back however it ends
-  local packages=("$PWD"/build/release/packages/adit{-relay,}_*.deb)
+  local packages=("${ADIT_BUILD_DIR:-$PWD/build/release}"/packages/adit{-relay,}_*.deb)
   for package in "${packages[@]}"; do
     [ -e "$package" ] || { echo "deploy/install.sh: there is no $package" >&2 && exit 1; }
   done
@@ -80,7 +80,7 @@ before=$(installed_version adit)
 wanted=(iproute2)
 if [ $build = yes ]; then wanted+=("${BUILD_PACKAGES[@]}" "${PACKAGE_PACKAGES[@]}"); fi
 install_packages "${wanted[@]}" || cannot "it needs these packages"
-if [ $build = yes ]; then check_memory && build_packages || exit 1; fi
+if [ $build = yes ]; then check_memory && build_packages 1 || exit 1; fi
 install_adit || exit 1
 say_what_runs
 if [ -z "$before" ]; then

@@ -6,7 +6,7 @@ set -euo pipefail
 skip() { echo "skipped: $*" && exit 77; }
 fail() { echo "WRONG: $*" && exit 1; }
 [ "$(id -u)" = 0 ] || skip "needs root"
-for program in dpkg deb-systemd-helper deb-systemd-invoke systemd-sysusers systemd-tmpfiles; do
+for program in dpkg dpkg-shlibdeps file deb-systemd-helper deb-systemd-invoke systemd-sysusers systemd-tmpfiles; do
   command -v $program >/dev/null || skip "no $program"
 done
 for name in adit-relay adit-controller; do
@@ -30,10 +30,12 @@ rm -f $root/usr/sbin/policy-rc.d
 mkdir $root/tmp/debs
 cp "$ADIT_BUILD_DIR"/packages/*.deb $root/tmp/debs/
 
-# The same answer as a machine on which both run; what it was asked stands in /tmp/asked.
+# The same answers as a machine on which both run; what it was asked stands in /tmp/asked. Links to units
+# (deb-systemd-helper's --root=/) are the real one's work.
 mkdir $root/tmp/bin
 cat >$root/tmp/bin/systemctl <<'SYSTEMCTL'
 #!/bin/sh
+case "$*" in --root=*) exec /usr/bin/systemctl "$@" ;; esac
 echo "$*" >>/tmp/asked
 case "$*" in *is-enabled*) echo enabled ;; esac
 SYSTEMCTL

@@ -24,6 +24,7 @@ def output(*command, **options):
 
 def deb(package):
     """The one file of `package`."""
+    needs("dpkg-shlibdeps", "file", "dpkg-deb")  # else packages/build made none
     found = glob.glob(os.path.join(BUILD, "packages", f"{package}_*.deb"))
     assert len(found) == 1, (package, found)
     return found[0]
@@ -37,7 +38,6 @@ class Unpacked:
     """What both packages put on a machine, below a folder of our own (its `path`)."""
 
     def __enter__(self):
-        needs("dpkg-deb")
         self._folder = tempfile.TemporaryDirectory()
         self.path = self._folder.name
         for package in ("adit-relay", "adit"):
