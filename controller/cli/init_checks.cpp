@@ -169,8 +169,7 @@ Finding relay(const Machine& machine) {
   const Json& relay = member(machine.status, "relay");
   const Json& connected = member(relay, "connected");
   if (connected.is_boolean() && connected.get<bool>()) {
-    return {"relay", FindingState::Good,
-            fmt::format("adit-relay {} answers", text_at(relay, "version")), ""};
+    return {"relay", FindingState::Good, text_at(relay, "version") + " answers", ""};
   }
   return {"relay", FindingState::Warning, "not connected: " + text_at(relay, "problem"),
           "sudo systemctl start adit-relay"};
@@ -185,11 +184,12 @@ std::vector<Finding> interface_fault(const Machine& machine) {
 }
 
 Finding firewall(std::uint16_t listen_port) {
-  return {"firewall", FindingState::Hint,
-          fmt::format("not to be seen from here: let TCP 443, TCP 80 and UDP {} in, in the "
-                      "provider's firewall and in this machine's (ufw, nftables) if it has one",
-                      listen_port),
-          ""};
+  return {
+      "firewall", FindingState::Hint,
+      fmt::format("not to be seen from here: let TCP 443, TCP 80 and UDP {} in (at the provider; "
+                  "in ufw or nftables, if used)",
+                  listen_port),
+      ""};
 }
 
 }  // namespace

@@ -3,10 +3,12 @@
 // nothing that is there.
 #include <iostream>
 #include <memory>
+#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "common/clock.hpp"
 #include "common/host_name.hpp"
 #include "controller/cli/change.hpp"
 #include "controller/cli/command.hpp"
@@ -22,6 +24,8 @@ namespace {
 
 constexpr const char* kDefaultSettings = "/etc/adit/controller.yaml";
 constexpr std::uint16_t kListenPort = 51820;
+constexpr Milliseconds kSettle{2000};
+constexpr Milliseconds kPause{50};
 
 struct InitOptions {
   SiteWish site;
@@ -93,8 +97,22 @@ class Init {
     return status;
   }
 
+  /// A controller that has just started has not asked the relay yet: it does so at once.
+  Attempt<Json> settled_status() {
+    const TimePoint deadline = SteadyClock::now() + kSettle;
+    while (true) {
+      auto status = api_.get("/v1/status");
+      if (!status) return status;
+      const Json& relay = member(*status, "relay");
+      const bool is_known =
+          text_at(relay, "connected") == "true" || !text_at(relay, "problem").empty();
+      if (is_known || SteadyClock::now() >= deadline) return status;
+      std::this_thread::sleep_for(kPause);
+    }
+  }
+
   void look() {
-    auto status = api_.get("/v1/status");
+    auto status = settled_status();
     if (status) {
       machine_.status = std::move(*status);
       machine_.listen_port =
