@@ -19,7 +19,9 @@ root=$cache/bookworm-boot-$({ cat "$0" && printf '%s\n' "${DEMO_PACKAGES[@]}"; }
 
 make_tree() {
   local include=${packages[*]} base=$root.new/base
-  rm -rf "$cache"/bookworm-boot-*
+  # Others are of older scripts; one that was used today may be another clone's.
+  find "$cache" -maxdepth 1 -name 'bookworm-boot-*' -mtime +0 -exec rm -rf {} +
+  rm -rf "$root.new"
   mkdir -p "$root.new"
   debootstrap --variant=minbase --include="${include// /,}" bookworm "$base" "$(mirror)" >"$root.new/log" 2>&1 ||
     { tail -n 5 "$root.new/log" >&2 && skip "debootstrap does not work here"; }
@@ -56,6 +58,7 @@ Gateway=203.0.113.1
 Address=2001:db8:1::10/64
 LinkLocalAddressing=no
 IPv6AcceptRA=no
+IPv6DuplicateAddressDetection=0
 NETWORK
   systemctl --root "$base" -q enable systemd-networkd
   # Timers that would wake up in the middle of a test, and consoles that are not there.
@@ -81,6 +84,7 @@ mkdir -p "$cache"
 exec 9>"$cache/boot.lock"
 flock 9 # two tests at once make one tree
 [ -d "$root" ] || make_tree >&2
+touch "$root"
 case ${1:-} in
   tree) echo "$root/base" ;;
   archive) command -v cpio >/dev/null || skip "no cpio" && make_archive && echo "$root/boot.cpio" ;;
