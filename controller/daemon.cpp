@@ -154,6 +154,9 @@ void Daemon::serve() {
   http_ = std::move(*server);
   if (const auto interval = os::watchdog_interval()) watchdog_.start(*interval, *interval);
   os::sd_notify("READY=1");
+  if (wall_now() < kEarliestNow) {
+    log::warning("adit-controller: the clock of this machine is years behind; continuing");
+  }
   log::info("adit-controller: ready");
 }
 

@@ -1,5 +1,6 @@
 #include "controller/local_worker.hpp"
 
+#include <filesystem>
 #include <optional>
 #include <utility>
 
@@ -8,6 +9,7 @@
 
 #include "common/log.hpp"
 #include "controller/apply/change_flow.hpp"
+#include "controller/apply/endpoint_memory.hpp"
 #include "controller/apply/reconciler.hpp"
 #include "controller/apply/relay_link.hpp"
 
@@ -16,6 +18,7 @@ namespace adit {
 namespace {
 
 constexpr std::size_t kMaxQueued = 256;
+constexpr Seconds kStoreRetry{10};
 
 apply::Now read_clocks() {
   return {SteadyClock::now(), wall_now().time_since_epoch().count()};
@@ -23,8 +26,11 @@ apply::Now read_clocks() {
 
 apply::TunnelAccess tunnel_of(const config::NodeConfig& config) {
   return apply::TunnelAccess(
-      [directory = config.uapi_dir, program = config.wireguard_go] {
-        return wireguard::open_backend(directory, program);
+      [directory = config.uapi_dir, program = config.wireguard_go,
+       memory = config.state_dir + "/endpoints"]() -> Result<std::unique_ptr<wireguard::Backend>> {
+        auto backend = wireguard::open_backend(directory, program);
+        if (!backend) return backend;
+        return std::make_unique<apply::EndpointMemory>(std::move(*backend), memory);
       },
       {[](const std::string& interface) { return ::if_nametoindex(interface.c_str()) != 0; },
        apply::has_ipv6});
@@ -49,6 +55,9 @@ class LocalWorker::Run {
 
   Result<void> load() {
     auto loaded = flow_.load();
+    if (const auto problem = store_->problem(); !problem.empty()) {
+      log::error("store: {}; continuing", problem);
+    }
     if (loaded) publish();
     return loaded;
   }
@@ -56,8 +65,9 @@ class LocalWorker::Run {
   void work() {
     while (!stop_.stop_requested()) {
       const bool has_news = reconciler_.tick(read_clocks());
+      const bool is_store_new = look_at_store();
       write_notes();
-      if (has_news) publish();
+      if (has_news || is_store_new) publish();
       if (auto job = worker_.queue_.pop(stop_, reconciler_.next_due())) {
         std::visit([this](auto& one) { handle(one); }, *job);
       }
@@ -87,6 +97,15 @@ class LocalWorker::Run {
 
   void handle(const LookAtTunnel&) { reconciler_.look_at_tunnel(); }
 
+  /// A disk that could not be written may have been mended. True if there is news.
+  bool look_at_store() {
+    if (store_->problem().empty() || SteadyClock::now() < store_due_) return false;
+    store_due_ = SteadyClock::now() + kStoreRetry;
+    const bool has_news = store_->try_again();
+    if (has_news && store_->problem().empty()) log::info("store: can be written again");
+    return has_news;
+  }
+
   void write_notes() {
     for (const apply::Note& note : reconciler_.take_notes()) log::write(note.level, note.text);
   }
@@ -101,6 +120,7 @@ class LocalWorker::Run {
     snapshot->interface_problem = reconciler_.observed().interface_problem;
     snapshot->implementation = reconciler_.implementation();
     snapshot->open_steps = reconciler_.open_steps();
+    snapshot->store_problem = store_->problem();
     snapshot->own_networks = apply::own_networks(node_->config.interface);
     worker_.mailbox_.post([&events = worker_.events_, snapshot = std::move(snapshot)] {
       events.on_snapshot(snapshot);
@@ -112,6 +132,7 @@ class LocalWorker::Run {
   std::shared_ptr<const apply::NodeContext> node_;
   wireguard::PrivateKey private_key_;
   std::unique_ptr<store::Store> store_;
+  TimePoint store_due_{};
   apply::SocketRelayLink relay_;
   apply::Reconciler reconciler_;
   apply::ChangeFlow flow_;
@@ -130,7 +151,8 @@ LocalWorker::LocalWorker(config::NodeConfig config, Mailbox& mailbox, LocalWorke
     [&] {
       auto node = apply::load_node(config_);
       if (!node) return fail_with(node.error());
-      auto store = store::open_sqlite_store(config_.state_dir);
+      auto store = store::open_store(config_.state_dir,
+                                     std::filesystem::path(config_.control_socket).parent_path());
       if (!store) return fail_with(store.error());
       if (auto leased = (*store)->lease(); !leased) return fail_with(leased.error());
       Run run(*this, std::move(*node), std::move(*store), stop);

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;
 
 constexpr const char* kHelp =
-    "usage: adit-controller [--config FILE]\n"
+    "usage: adit-controller [--config FILE] [--tear-down]\n"
     "\n"
     "Keeps the desired state of this machine's public entrance and makes it so: WireGuard\n"
     "interface and peers, kernel routes, and the route table of adit-relay. Serves the HTTP API\n"
@@ -20,6 +20,8 @@ constexpr const char* kHelp =
     "\n"
     "  --config FILE   settings of this machine (default /etc/adit/controller.yaml; every key is\n"
     "                  optional, and so is the default file)\n"
+    "  --tear-down     take the WireGuard interface and the kernel routes away that adit made on\n"
+    "                  this machine, and nothing else; no controller may run meanwhile\n"
     "  --version       print the version\n"
     "  --help          print this text\n";
 
@@ -32,7 +34,9 @@ Result<ControllerCommand> parse_options(const std::vector<std::string>& argument
     const std::string& argument = arguments[i];
     if (argument == "--help" || argument == "-h") return PrintText{kHelp};
     if (argument == "--version") return PrintText{fmt::format("adit-controller {}\n", kVersion)};
-    if (argument == kConfig) {
+    if (argument == "--tear-down") {
+      options.is_tear_down = true;
+    } else if (argument == kConfig) {
       if (i + 1 == arguments.size()) return fail(Errc::Invalid, "--config needs a file");
       options.config_file = arguments[++i];
     } else if (argument.rfind("--config=", 0) == 0) {
@@ -52,6 +56,9 @@ config::Checked<config::NodeConfig> load_node_config(const ControllerOptions& op
     if (!options.config_file && bytes.error().code == Errc::NotFound) return config::NodeConfig{};
     config::Problem problem;
     problem.what = bytes.error().what;
+    if (bytes.error().code == Errc::Denied) {
+      problem.what += fmt::format("; adit-controller must be able to read it: chmod 644 {}", path);
+    }
     problem.code = bytes.error().code;
     return tl::unexpected<config::Problems>(config::Problems{std::move(problem)});
   }

@@ -15,6 +15,7 @@ inline constexpr const char* kDefaultConfigFile = "/etc/adit/controller.yaml";
 
 struct ControllerOptions {
   std::optional<std::string> config_file;  ///< nullopt: kDefaultConfigFile, which may be missing
+  bool is_tear_down = false;               ///< take away what was made on this node, and end
 };
 
 /// What was asked for: to run, or to print a text and end with status 0.

@@ -24,6 +24,17 @@ build_programs() {
   cmake --build --preset release -j "$(job_count)" --target adit-relay adit-controller adit
 }
 
+# build_packages [RELEASE]: the .deb files of the same programs, in the build folder's packages/, and nothing else there
+# but what they are made of. $ADIT_BUILD_DIR may name a build folder that is configured already.
+build_packages() {
+  local folder=${ADIT_BUILD_DIR:-build/release}
+  [ -e "$folder/build.ninja" ] || configure release -DBUILD_TESTING=OFF || return 1
+  cmake -S . -B "$folder" -DADIT_DEB_RELEASE="${1:-1}" >"$folder/configure.log" 2>&1 ||
+    { cat "$folder/configure.log" && return 1; }
+  rm -f "$folder"/packages/*.deb
+  cmake --build "$folder" -j "$(job_count)" --target packages
+}
+
 build_all() { # build_all PRESET: with the tests
   configure "$1" -DBUILD_TESTING=ON || return 1
   cmake --build --preset "$1" -j "$(job_count)"

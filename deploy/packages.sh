@@ -9,19 +9,24 @@ BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libuv1-dev libfmt-dev libexpect
   libyaml-cpp-dev libmnl-dev libsqlite3-dev libcli11-dev nlohmann-json3-dev libmicrohttpd-dev
   libcurl4-openssl-dev libseccomp-dev)
 
+# To make Debian packages of them (deploy/package.sh, deploy/install.sh).
+# shellcheck disable=SC2034
+PACKAGE_PACKAGES=(dpkg-dev file)
+
 # To run the demo: namespaces, a carrier's NAT, stock WireGuard, and a web server at home.
 # shellcheck disable=SC2034
 DEMO_PACKAGES=(iproute2 nftables wireguard-tools wireguard-go nginx curl openssl python3)
 
-# To run the tests: the demo's, Catch2, a kernel under QEMU, the checkers of the layering tests, and the shells
-# that adit completes words in.
+# To run the tests: the demo's, Catch2, a kernel under QEMU, the checkers of the layering tests, the shells that adit
+# completes words in, what looks at packages, units and manual pages, and what makes and boots a Debian.
 # shellcheck disable=SC2034
 TEST_PACKAGES=(catch2 git binutils clang-format shellcheck strace iputils-ping conntrack iperf3
-  qemu-system-x86 busybox-static kmod cpio zsh fish)
+  qemu-system-x86 busybox-static kmod cpio zsh fish lintian mandoc groff man-db systemd
+  debootstrap systemd-container)
 
-# For `tests/run.sh --all`: libFuzzer comes with clang, and debootstrap makes a Debian 13.
+# For `tests/run.sh --all`: libFuzzer comes with clang.
 # shellcheck disable=SC2034
-ALL_PACKAGES=(clang libclang-rt-dev debootstrap)
+ALL_PACKAGES=(clang libclang-rt-dev)
 
 # missing_packages NAME...: those of them that are not installed, one a line.
 missing_packages() {

@@ -28,7 +28,7 @@ done
 say() { printf '\n== %s\n' "$*"; }
 
 get_packages() {
-  local wanted=("${BUILD_PACKAGES[@]}" "${DEMO_PACKAGES[@]}" "${TEST_PACKAGES[@]}")
+  local wanted=("${BUILD_PACKAGES[@]}" "${PACKAGE_PACKAGES[@]}" "${DEMO_PACKAGES[@]}" "${TEST_PACKAGES[@]}")
   if [ $all = yes ]; then wanted+=("${ALL_PACKAGES[@]}"); fi
   if [ $install = yes ] && [ "$(id -u)" = 0 ]; then
     install_packages "${wanted[@]}"

@@ -8,10 +8,11 @@ function(adit_add_script_test name)
     ENVIRONMENT "ADIT_BUILD_DIR=${PROJECT_BINARY_DIR};ADIT_SOURCE_DIR=${PROJECT_SOURCE_DIR};ADIT_SANITIZE=${ADIT_SANITIZE};PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/support;PYTHONDONTWRITEBYTECODE=1")
 endfunction()
 
-# adit_add_case_tests(NAME SCRIPT.py LABELS labels... TIMEOUT SECONDS [BOX]): one CTest NAME/X for each function test_X of
-# the script, which tests/support/cases.py runs; so a case that is skipped is seen. BOX: each in a box of its own.
+# adit_add_case_tests(NAME SCRIPT.py LABELS labels... TIMEOUT SECONDS [BOX | ROOM]): one CTest NAME/X for each function test_X of
+# the script, which tests/support/cases.py runs; so a case that is skipped is seen. BOX: each in a box of its own;
+# ROOM: each in one that can boot a machine.
 function(adit_add_case_tests name script)
-  cmake_parse_arguments(ARG "BOX" "TIMEOUT" "LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "BOX;ROOM" "TIMEOUT" "LABELS" ${ARGN})
   cmake_path(ABSOLUTE_PATH script)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${script})
   set_property(GLOBAL APPEND PROPERTY ADIT_TEST_FILES ${script})
@@ -22,6 +23,8 @@ function(adit_add_case_tests name script)
   set(box "")
   if(ARG_BOX)
     set(box ${PROJECT_SOURCE_DIR}/tests/support/box.sh)
+  elseif(ARG_ROOM)
+    set(box ${PROJECT_SOURCE_DIR}/tests/support/machine_room.sh)
   endif()
   foreach(head IN LISTS heads)
     string(REGEX REPLACE "^def test_([A-Za-z0-9_]+).*" "\\1" case "${head}")

@@ -96,9 +96,28 @@ Result<void> make_directories(const std::string& path, mode_t mode) {
   return {};
 }
 
+namespace {
+
+bool is_unwritable(int cause) {
+  return cause == EROFS || cause == ENOSPC || cause == EDQUOT;
+}
+
+/// Where nothing can be written, the lock that is there, or the folder itself: flock(2) needs no
+/// right to write.
+UniqueFd open_lock(const std::string& directory, const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (fd.is_open() || !is_unwritable(errno)) return fd;
+  fd.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (fd.is_open() || errno != ENOENT) return fd;
+  fd.reset(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return fd;
+}
+
+}  // namespace
+
 Result<UniqueFd> lock_directory(const std::string& directory) {
   const std::string path = directory + "/lock";
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  UniqueFd fd = open_lock(directory, path);
   if (!fd.is_open()) return fail_sys("open " + path, errno);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail_sys("lock " + path, errno);
@@ -109,12 +128,30 @@ Result<UniqueFd> lock_directory(const std::string& directory) {
         fmt::format("{} is in use by another process{}", directory,
                     count > 0 ? fmt::format(" (pid {})", std::string_view(pid.data())) : ""));
   }
+  // For people only: a disk that takes no pid does not keep us from working.
   const std::string pid = std::to_string(::getpid());
-  if (::ftruncate(fd.get(), 0) != 0 ||
-      ::pwrite(fd.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-    return fail_sys("write " + path, errno);
+  if (::ftruncate(fd.get(), 0) == 0) {
+    [[maybe_unused]] const ssize_t count = ::pwrite(fd.get(), pid.data(), pid.size(), 0);
   }
   return fd;
+}
+
+std::optional<Error> write_hindrance(const std::string& directory, std::size_t bytes) {
+  const std::string path = directory + "/write-test";
+  const UniqueFd fd(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const int cause = fd.is_open() ? 0 : errno;
+  std::optional<Error> hindrance;
+  if (!fd.is_open()) {
+    if (is_unwritable(cause)) hindrance = sys_error(directory + " cannot be written", cause);
+    return hindrance;
+  }
+  const auto written = write_all(fd.get(), std::vector<std::uint8_t>(bytes));
+  ::unlink(path.c_str());
+  if (!written && is_unwritable(written.error().sys_errno)) {
+    hindrance = sys_error(directory + " cannot be written", written.error().sys_errno);
+  }
+  return hindrance;
 }
 
 }  // namespace adit::os

@@ -70,6 +70,16 @@ bool LiveView::is_port_open(control::PublicPort configured) const {
   });
 }
 
+bool LiveView::has_own_interface() const {
+  return snapshot_.interface &&
+         snapshot_.interface->device.public_key == snapshot_.node->identity.public_key;
+}
+
+std::uint16_t LiveView::listen_port() const {
+  return has_own_interface() ? snapshot_.interface->device.listen_port
+                             : snapshot_.node->identity.listen_port;
+}
+
 bool LiveView::is_table_live() const {
   return snapshot_.relay && snapshot_.relay->table_digest == snapshot_.state->table_digest;
 }

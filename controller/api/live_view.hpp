@@ -37,6 +37,14 @@ class LiveView {
 
   [[nodiscard]] const apply::Snapshot& snapshot() const { return snapshot_; }
 
+  /// True if the tunnel's interface is there and has this node's key: it is adit's.
+  [[nodiscard]] bool has_own_interface() const;
+  /// WireGuard's UDP port: that of our interface, else the one it is to have.
+  [[nodiscard]] std::uint16_t listen_port() const;
+
+  /// Seconds since 1970.
+  [[nodiscard]] std::int64_t wall_now() const { return wall_now_; }
+
   [[nodiscard]] const config::Resources& resources() const { return snapshot_.state->resources; }
 
  private:

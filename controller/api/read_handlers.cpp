@@ -114,15 +114,13 @@ wireguard::SiteConfigInput config_input(const LiveView& view, const std::string&
                                         const config::Site& site) {
   const auto& snapshot = view.snapshot();
   const auto& identity = snapshot.node->identity;
-  const std::uint16_t port =
-      snapshot.interface ? snapshot.interface->device.listen_port : identity.listen_port;
   wireguard::SiteConfigInput input;
   input.site = name;
   for (const auto& address : {site.address, site.address6}) {
     if (address) input.addresses.push_back({*address, address->bits()});
   }
   input.node_public_key = identity.public_key;
-  input.endpoint = apply::wireguard_endpoint(*snapshot.node, port);
+  input.endpoint = apply::wireguard_endpoint(*snapshot.node, view.listen_port());
   input.allowed_ips = {identity.pool.v4, identity.pool.v6};
   input.persistent_keepalive = site.keepalive;
   input.has_public_key = site.public_key.has_value();

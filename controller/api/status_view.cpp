@@ -1,6 +1,9 @@
 // GET /v1/status: one document with everything that `adit status` shows.
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "common/clock.hpp"
 #include "common/version.hpp"
 #include "controller/api/views.hpp"
 
@@ -10,19 +13,45 @@ using nlohmann::json;
 
 namespace {
 
-json node_json(const apply::Snapshot& snapshot) {
+/// What is wrong with the tunnel's interface, and what mends it; both empty if nothing is.
+struct InterfaceFault {
+  std::string what;
+  std::string fix;
+};
+
+InterfaceFault interface_fault(const LiveView& view) {
+  const apply::Snapshot& snapshot = view.snapshot();
+  // What cannot be read says itself what mends it.
+  if (!snapshot.interface_problem.empty()) return {snapshot.interface_problem, ""};
+  const std::string& name = snapshot.node->identity.interface;
+  std::string fix = fmt::format(
+      "take it away if nothing needs it (ip link del {}), or write another name as interface: into "
+      "/etc/adit/controller.yaml and restart adit-controller",
+      name);
+  if (!snapshot.interface || view.has_own_interface()) return {};
+  const wireguard::Device& device = snapshot.interface->device;
+  if (!device.public_key && device.peers.empty()) return {};  // just made
+  return {fmt::format("interface {} is a WireGuard interface that adit did not make; it is left as "
+                      "it is",
+                      name),
+          std::move(fix)};
+}
+
+json node_json(const LiveView& view) {
+  const apply::Snapshot& snapshot = view.snapshot();
   const apply::NodeContext& node = *snapshot.node;
   json addresses = json::array(
       {node.identity.pool.node_v4().to_string(), node.identity.pool.node_v6().to_string()});
-  const std::uint16_t port =
-      snapshot.interface ? snapshot.interface->device.listen_port : node.identity.listen_port;
-  const bool has_tunnel = snapshot.interface && snapshot.implementation;
+  InterfaceFault fault = interface_fault(view);
+  const bool has_tunnel = view.has_own_interface() && snapshot.implementation;
   return {{"public_key", node.identity.public_key.base64()},
           {"interface", node.identity.interface},
-          {"listen_port", port},
+          {"listen_port", view.listen_port()},
           {"implementation", has_tunnel ? wireguard::to_string(*snapshot.implementation) : "none"},
           {"addresses", std::move(addresses)},
-          {"endpoint", apply::wireguard_endpoint(node, port)}};
+          {"endpoint", apply::wireguard_endpoint(node, view.listen_port())},
+          {"problem", std::move(fault.what)},
+          {"fix", std::move(fault.fix)}};
 }
 
 json listeners_json(const control::Stats& stats) {
@@ -129,6 +158,27 @@ void add_clashes(const LiveView& view, json& problems) {
   }
 }
 
+void add_node_problems(const LiveView& view, json& problems) {
+  const apply::Snapshot& snapshot = view.snapshot();
+  const InterfaceFault fault = interface_fault(view);
+  const auto& steps = snapshot.open_steps;
+  const bool is_told = std::any_of(steps.begin(), steps.end(), [](const apply::StepReport& step) {
+    return step.kind == "create_interface";
+  });
+  if (!fault.what.empty() && !is_told) problems.push_back(problem(fault.what, fault.fix));
+  if (!snapshot.store_problem.empty()) {
+    problems.push_back(problem(snapshot.store_problem,
+                               "make room on that disk, or mount it for writing again; adit sees "
+                               "it by itself"));
+  }
+  if (view.wall_now() < kEarliestNow) {
+    problems.push_back(
+        problem("the clock of this machine is years behind: homes refuse WireGuard "
+                "handshakes from it, and the history gets wrong times",
+                "timedatectl set-ntp true"));
+  }
+}
+
 /// Beside the steps that are not done, which the answer lists by themselves.
 json problems_json(const LiveView& view) {
   json problems = json::array();
@@ -145,9 +195,7 @@ json problems_json(const LiveView& view) {
           "free the port; the relay tries again by itself"));
     }
   }
-  if (!snapshot.interface_problem.empty() && snapshot.open_steps.empty()) {
-    problems.push_back(problem(snapshot.interface_problem, ""));
-  }
+  add_node_problems(view, problems);
   add_site_problems(view, problems);
   add_clashes(view, problems);
   return problems;
@@ -169,7 +217,7 @@ json status_json(const LiveView& view) {
           {"version", kVersion},
           {"revision", snapshot.state->revision},
           {"state_dir", snapshot.node->config.state_dir},
-          {"node", node_json(snapshot)},
+          {"node", node_json(view)},
           {"relay", relay_json(snapshot)},
           {"sites", sites_json(view)},
           {"hosts", std::move(hosts)},

@@ -23,9 +23,9 @@ const std::map<std::string, ColorMode> kColors = {
     {"auto", ColorMode::Auto}, {"always", ColorMode::Always}, {"never", ColorMode::Never}};
 
 /// Words of later versions: better named as such than taken for a typing error.
-constexpr std::array<std::string_view, 14> kLater = {
+constexpr std::array<std::string_view, 13> kLater = {
     "device", "devices", "port",   "ports",   "records", "connections", "doctor",
-    "dns",    "export",  "backup", "restore", "init",    "import",      "ping"};
+    "dns",    "export",  "backup", "restore", "import",  "ping"};
 
 /// Options of later versions: nothing depends on them yet.
 struct LaterOption {
@@ -257,6 +257,28 @@ std::string format_in(const std::vector<std::string>& words) {
   return found;
 }
 
+CommandNode::Option shown_option(const CLI::Option& option) {
+  CommandNode::Option shown;
+  for (const auto& name : option.get_snames()) shown.names.push_back("-" + name);
+  for (const auto& name : option.get_lnames()) shown.names.push_back("--" + name);
+  shown.takes_value = option.get_items_expected_max() > 0;
+  const std::string type = option.get_type_name();
+  shown.is_file = type.find("FILE") != std::string::npos || type == "PATH";
+  if (is_list_of_words(type)) shown.choices = CLI::detail::split(type, '|');
+  if (shown.takes_value) shown.value = type;
+  shown.default_value = option.get_default_str();
+  shown.description = option.get_description();
+  shown.is_required = option.get_required();
+  return shown;
+}
+
+std::string example_of(const std::string& path) {
+  for (const Command& command : command_table()) {
+    if (path == command.path) return command.example;
+  }
+  return {};
+}
+
 }  // namespace
 
 Arguments parse_arguments(const std::vector<std::string>& words,
@@ -290,17 +312,14 @@ std::vector<CommandNode> command_nodes() {
   declare(parser, kDefaultSocket);
   std::vector<CommandNode> nodes;
   const auto visit = [&](const auto& self, CLI::App& app, const std::string& path) -> void {
-    CommandNode node{path, app.get_description(), {}, child_names(app)};
+    CommandNode node{path, app.get_description(), {}, {}, child_names(app), example_of(path)};
     for (const CLI::Option* option : app.get_options()) {
-      if (option->get_positional()) continue;
-      CommandNode::Option shown;
-      for (const auto& name : option->get_snames()) shown.names.push_back("-" + name);
-      for (const auto& name : option->get_lnames()) shown.names.push_back("--" + name);
-      const std::string type = option->get_type_name();
-      shown.takes_value = option->get_items_expected_max() > 0;
-      shown.is_file = type.find("FILE") != std::string::npos || type == "PATH";
-      if (is_list_of_words(type)) shown.choices = CLI::detail::split(type, '|');
-      node.options.push_back(std::move(shown));
+      if (option->get_positional()) {
+        node.positionals.push_back(
+            {option->get_name(true), option->get_description(), option->get_required()});
+      } else {
+        node.options.push_back(shown_option(*option));
+      }
     }
     nodes.push_back(std::move(node));
     for (CLI::App* child : app.get_subcommands({})) {

@@ -44,19 +44,32 @@ using Arguments = std::variant<Invocation, HelpText, UsageError>;
 /// `words`: argv without the program's name. `default_socket`: ADIT_SOCKET, or kDefaultSocket.
 Arguments parse_arguments(const std::vector<std::string>& words, const std::string& default_socket);
 
-/// One node of the tree of commands, for the completion scripts.
+/// One node of the tree of commands, for the completion scripts and the manual page.
 struct CommandNode {
   struct Option {
     std::vector<std::string> names;  ///< "-f", "--file"
     bool takes_value = false;
     std::vector<std::string> choices;  ///< the only valid values, where there are such
     bool is_file = false;
+    std::string value;  ///< what the value is called, "IP:PORT"
+    std::string default_value;
+    std::string description;
+    bool is_required = false;
+  };
+
+  /// An argument that is known by its place.
+  struct Positional {
+    std::string name;
+    std::string description;
+    bool is_required = false;
   };
 
   std::string path;  ///< "host add"; "" for the root
   std::string summary;
   std::vector<Option> options;
+  std::vector<Positional> positionals;
   std::vector<std::string> children;  ///< their last words
+  std::string example;                ///< a whole command line; "" for a group
 };
 
 /// Every command and group, the root first.

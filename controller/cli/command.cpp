@@ -8,6 +8,8 @@ namespace adit::cli {
 namespace {
 
 constexpr std::array kTable = {
+    Command{"init", "Look at this machine, make the first site, and say what comes next",
+            "adit init --domain example.com", Formats::Document, declare_init},
     Command{"status", "One screen: is it well, what is wrong, and the fix", "adit status",
             Formats::Document, declare_status},
     Command{"apply", "Make what the files say the wanted state of their owner",

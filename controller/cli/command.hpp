@@ -49,6 +49,7 @@ std::span<const Command> command_table();
 std::string group_summary(const std::string& path);
 
 // One function for each row of the table, by file.
+Action declare_init(CLI::App& app);           // init_command.cpp
 Action declare_status(CLI::App& app);         // status_command.cpp
 Action declare_apply(CLI::App& app);          // apply_command.cpp
 Action declare_diff(CLI::App& app);           //

@@ -8,6 +8,7 @@
 
 #include "controller/cli/change.hpp"
 #include "controller/cli/command.hpp"
+#include "controller/cli/user_name.hpp"
 
 namespace adit::cli {
 
@@ -23,10 +24,17 @@ std::string time_of(const Json& revision) {
   return fmt::format("{:%Y-%m-%d %H:%M:%S}", local);
 }
 
+/// Who asked: the controller records uids, names are for people.
+std::string user_of(const Json& revision) {
+  const std::string uid = text_at(revision, "uid");
+  const std::uint64_t number = number_at(revision, "uid");
+  return uid.empty() || number > UINT32_MAX ? uid : user_name(static_cast<std::uint32_t>(number));
+}
+
 Attempt<Exit> list_revisions(Session& session, const std::string& wanted) {
   const auto answer = session.api.get("/v1/revisions");
   if (!answer) return give_up(answer.error());
-  Table table({{"REVISION", true}, {"TIME"}, {"OWNER"}, {"UID", true}, {"CHANGED"}, {"MESSAGE"}});
+  Table table({{"REVISION", true}, {"TIME"}, {"OWNER"}, {"USER"}, {"CHANGED"}, {"MESSAGE"}});
   std::string names;
   Json kept = Json::array();
   for (const Json& item : array_at(*answer, "items")) {
@@ -35,11 +43,12 @@ Attempt<Exit> list_revisions(Session& session, const std::string& wanted) {
     table.add({{revision},
                {time_of(item)},
                {text_at(item, "owner")},
-               {text_at(item, "uid")},
+               {user_of(item)},
                {text_at(item, "summary")},
                {text_at(item, "message")}});
     names += revision + "\n";
     kept.push_back(item);
+    kept.back()["user"] = user_of(item);
   }
   if (!wanted.empty() && kept.empty()) {
     return give_up(Errc::NotFound,

@@ -182,6 +182,15 @@ DesiredInterface without_ipv6(DesiredInterface desired) {
   return desired;
 }
 
+/// A relay that has no table says so with revision and digest 0: before the first change of all
+/// that is what is wanted.
+bool is_live(const control::Table& table, const Observed& observed) {
+  if (!observed.relay) return false;
+  const bool is_fresh = table.revision == 0 && table.routes.empty();
+  return (is_fresh && observed.relay->revision == 0) ||
+         observed.relay->table_digest == control::digest(table);
+}
+
 }  // namespace
 
 Plan diff(const Desired& desired, const Observed& observed) {
@@ -200,9 +209,8 @@ Plan diff(const Desired& desired, const Observed& observed) {
   } else if (interface != nullptr && is_ours(*interface, desired.node_key)) {
     later.push_back({Group::TunnelRemoval, DeleteInterface{interface->link.name}});
   }
-  const bool is_live =
-      observed.relay && observed.relay->table_digest == control::digest(desired.table);
-  if (!is_live) plan.steps.push_back({Group::RouteTable, SetRouteTable{desired.table.revision}});
+  if (!is_live(desired.table, observed))
+    plan.steps.push_back({Group::RouteTable, SetRouteTable{desired.table.revision}});
   append(plan.steps, std::move(later));
   return plan;
 }

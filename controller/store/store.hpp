@@ -53,6 +53,13 @@ class Store {
   virtual Result<std::vector<RevisionInfo>> list(std::size_t limit) = 0;
   /// Calls `on_change(head number)` after each commit, in the thread that commits; one watcher.
   virtual void watch(std::function<void(std::uint64_t)> on_change) = 0;
+
+  /// Why nothing can be committed now, with what to do; empty if it can.
+  [[nodiscard]] virtual std::string problem() const { return {}; }
+
+  /// Tries whether it can be written again where it could not. True if `problem` changed.
+  virtual bool try_again() { return false; }
+
   /// Takes the right to write for this process, held until the store is closed. Errc::Conflict:
   /// another has it.
   virtual Result<void> lease() = 0;
@@ -62,5 +69,11 @@ class Store {
 /// this build knows is Errc::Conflict, a damaged file Errc::System with what to do; neither is ever
 /// overwritten. Errc::Denied if it cannot be written.
 Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& state_dir);
+
+/// The same; but where the folder's file system is read-only or full, a store that can be read only
+/// (Store::problem): a copy in `scratch_dir`/read-only-store, a place in memory such as /run/adit,
+/// which is removed with it. It becomes the real one as soon as that can be written.
+Result<std::unique_ptr<Store>> open_store(const std::string& state_dir,
+                                          const std::string& scratch_dir);
 
 }  // namespace adit::store

@@ -14,6 +14,11 @@ Result<std::unique_ptr<Backend>> open_backend(const std::string& uapi_directory,
   auto kernel = KernelBackend::open();
   if (!kernel) return fail(kernel.error());
   if (*kernel) return std::unique_ptr<Backend>(std::move(*kernel));
+  return open_userspace_backend(uapi_directory, wireguard_go);
+}
+
+Result<std::unique_ptr<Backend>> open_userspace_backend(const std::string& uapi_directory,
+                                                        const std::string& wireguard_go) {
   auto userspace = UserspaceBackend::open(uapi_directory, wireguard_go);
   if (!userspace) return fail(userspace.error());
   return std::unique_ptr<Backend>(std::move(*userspace));

@@ -81,4 +81,8 @@ class Backend {
 Result<std::unique_ptr<Backend>> open_backend(const std::string& uapi_directory,
                                               const std::string& wireguard_go = "wireguard-go");
 
+/// The second of them, whatever the kernel has.
+Result<std::unique_ptr<Backend>> open_userspace_backend(const std::string& uapi_directory,
+                                                        const std::string& wireguard_go);
+
 }  // namespace adit::wireguard

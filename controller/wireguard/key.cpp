@@ -122,17 +122,20 @@ std::string PrivateKey::base64() const {
   return encode(reveal());
 }
 
-Result<PrivateKey> load_or_create_private_key(const std::string& path) {
+Result<PrivateKey> load_private_key(const std::string& path) {
   constexpr std::size_t kFileLimit = 256;  // a key, a newline, and room for a stray one
   auto text = secrets::read_secret_file(path, kFileLimit);
-  if (text) {
-    const secrets::WipeAtExit wiper(*text);
-    const std::string_view line(*text);
-    auto key = PrivateKey::parse(line.substr(0, line.find_last_not_of(" \t\r\n") + 1));
-    if (!key) return fail(key.error().within(path));
-    return key;
-  }
-  if (text.error().code != Errc::NotFound) return fail(text.error());
+  if (!text) return fail(text.error());
+  const secrets::WipeAtExit wiper(*text);
+  const std::string_view line(*text);
+  auto key = PrivateKey::parse(line.substr(0, line.find_last_not_of(" \t\r\n") + 1));
+  if (!key) return fail(key.error().within(path));
+  return key;
+}
+
+Result<PrivateKey> load_or_create_private_key(const std::string& path) {
+  auto known = load_private_key(path);
+  if (known || known.error().code != Errc::NotFound) return known;
   auto key = PrivateKey::generate();
   if (!key) return key;
   std::string line = key->base64();

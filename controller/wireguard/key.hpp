@@ -51,8 +51,11 @@ class PrivateKey {
   secrets::Secret<KeyBytes> bytes_;
 };
 
-/// The node's own key in `path`: read (its mode must be 0600 or stricter: secrets/secret_file.hpp),
-/// or made at first start with mode 0600 and synced to disk.
+/// The node's own key in `path`; its mode must be 0600 or stricter (secrets/secret_file.hpp).
+/// Errc::NotFound if there is no such file.
+Result<PrivateKey> load_private_key(const std::string& path);
+
+/// The same; or made at first start with mode 0600 and synced to disk.
 Result<PrivateKey> load_or_create_private_key(const std::string& path);
 
 }  // namespace adit::wireguard

@@ -101,6 +101,8 @@ def check_scripts():
         print("shellcheck is not here")
         sys.exit(SKIPPED)
     scripts = list(files(".sh", folders=("deploy", "tests", "examples"))) + [".ci/run"]
+    scripts += list(files("postinst", "prerm", "postrm", folders=("deploy/debian",)))
+    scripts += ["deploy/lib/needs-userspace-wireguard", "deploy/needrestart/adit-relay.service"]
     made_up = subprocess.run(["shellcheck", "-s", "bash", "-"], input="rm $1\n", capture_output=True, text=True)
     if made_up.returncode == 0:
         return ["shellcheck does not complain about anything"]

@@ -13,16 +13,13 @@ set -euo pipefail
 
 [ $# -ge 1 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 command=$1; shift
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/adit-tests
 programs="bash ip ss wg ping timeout setpriv stat ${VM_PROGRAMS:-}"
 modules="wireguard veth tun dummy"
 
 skip() { echo "skipped: $*"; exit 77; }
-[ "$(uname -m)" = x86_64 ] || skip "the virtual machine is x86-64 only"
-for needed in qemu-system-x86_64 busybox modprobe depmod cpio apt-get dpkg ldd flock; do
-  PATH=$PATH:/usr/sbin:/sbin command -v "$needed" >/dev/null || skip "no $needed (see the packages in vm_run.sh)"
-done
-export PATH=$PATH:/usr/sbin:/sbin
+# shellcheck source=tests/support/vm_kernel.sh
+. "$(dirname "$0")/vm_kernel.sh"
+vm_needs busybox ldd
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/adit-vm-XXXXXX")
 qemu=
@@ -47,29 +44,14 @@ add_file() {
 
 archive() { (cd "$1" && find . -mindepth 1 | LC_ALL=C sort | cpio --create --format=newc --quiet --owner=0:0); }
 
-# --- the kernel, fetched once -------------------------------------------------------------------------------------
-fetch_kernel() {
-  local package
-  package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | awk '$1 == "Depends:" && /linux-image/ {print $2; exit}')
-  [ -n "$package" ] || skip "apt does not know linux-image-cloud-amd64 (apt-get update?)"
-  rm -rf "$cache/kernel.new"; mkdir -p "$cache/kernel.new"
-  (cd "$cache/kernel.new" && apt-get -qq download "$package" >/dev/null 2>&1 && dpkg -x ./*.deb . && rm ./*.deb) ||
-    skip "apt could not download $package"
-  depmod -b "$cache/kernel.new" "$(ls "$cache/kernel.new/lib/modules")"
-  rm -rf "$cache/kernel"; mv "$cache/kernel.new" "$cache/kernel"
-}
-mkdir -p "$cache"
-exec 9>"$cache/vm.lock"
-flock 9                                                    # two runs at once must not build one cache twice
-[ -d "$cache/kernel/lib/modules" ] || fetch_kernel
-release=$(ls "$cache/kernel/lib/modules")
+have_kernel
 
 # --- the guest's programs and modules, made anew when they or this script change -----------------------------------
-fingerprint=$({ cat "$0"; echo "$release $programs"
+fingerprint=$({ cat "$0" "$(dirname "$0")/vm_kernel.sh"; echo "$release $programs"
   for name in busybox $programs; do stat -Lc '%n %Y %s' "$(command -v "$name" || echo /)"; done; } | sha256sum | cut -c1-12)
 base=$cache/guest-$fingerprint.cpio
 build_base() {
-  local root=$work/base name path module
+  local root=$work/base name path
   mkdir -p "$root"/{usr/{bin,sbin,lib,lib64},proc,sys,dev,run,tmp,root,job,etc}
   for name in bin sbin lib lib64; do ln -s "usr/$name" "$root/$name"; done
   add_file "$root" "$(command -v busybox)" /usr/bin/busybox
@@ -79,10 +61,8 @@ build_base() {
     rm -f "$root/usr/bin/$name"; add_file "$root" "$path" "/usr/bin/$name"
   done
   add_file "$root" "$(command -v kmod)" /usr/sbin/modprobe  # the kernel calls /sbin/modprobe to load a module
-  for module in $modules; do modprobe -d "$cache/kernel" -S "$release" --show-depends "$module"; done |
-    awk '$1 == "insmod" {print $2}' | sort -u | while read -r path; do
-      install -D -m 644 "$path" "$root/usr${path#"$cache/kernel"}"; done
-  cp "$cache/kernel/lib/modules/$release"/modules.{builtin,builtin.modinfo,order} "$root/usr/lib/modules/$release/"
+  # shellcheck disable=SC2086  # names
+  add_modules "$root" $modules
   depmod -b "$root" "$release"
   echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
   cat >"$root/init" <<'INIT'
@@ -117,14 +97,9 @@ for item in "$@"; do
 done
 archive "$work/files" >>"$work/initrd"
 
-# qemu64 and not "max": without AVX to emulate, the guest's WireGuard is five times as fast. rdrand: entropy at boot.
 status=0
 touch "$work/status"
-timeout "${VM_TIMEOUT:-120}" qemu-system-x86_64 -accel tcg -cpu qemu64,+rdrand -m "${VM_MEMORY:-512}" -nodefaults \
-  -no-user-config -display none -no-reboot -net none -kernel "$cache/kernel/boot/vmlinuz-$release" -initrd "$work/initrd" \
-  -append "console=ttyS0 quiet panic=-1 random.trust_cpu=on" \
-  -serial "file:$work/log" -serial stdio -serial "file:$work/status" </dev/null &
-qemu=$!
+run_qemu "${VM_MEMORY:-512}" "${VM_TIMEOUT:-120}" "$work/initrd" "$work/log" "$work/status"
 wait "$qemu" || status=$?
 qemu=
 [ "$status" != 124 ] || { echo "vm_run.sh: time limit of ${VM_TIMEOUT:-120} s" >&2; exit 124; }

@@ -236,12 +236,15 @@ def test_route_test_asks_all_and_tells_none_by_its_status():
 
 def test_history_and_rollback():
     items = [{"revision": 8, "owner": "cli", "uid": 0, "time": 1800000000, "message": "", "summary": "+1 host"},
-             {"revision": 7, "owner": "git", "uid": 1000, "time": 1799990000, "message": "m", "summary": "~1"}]
+             {"revision": 7, "owner": "git", "uid": 3999999999, "time": 1799990000, "message": "m", "summary": "~1"}]
     with FakeController({("GET", "/v1/revisions"): {"items": items},
                          ("POST", "/v1/rollback"): change("-", undo="adit rollback 8")}) as fake:
         ran = fake.run("history", environment={"TZ": "UTC"})
-        assert ran.out.splitlines()[1].split() == ["8", "2027-01-15", "08:00:00", "cli", "0", "+1",
-                                                   "host", "-"], ran
+        assert ran.out.splitlines()[1].split() == ["8", "2027-01-15", "08:00:00", "cli", "root",
+                                                   "+1", "host", "-"], ran
+        assert "git    3999999999  ~1" in ran.out, ran  # nobody knows a name for it
+        known = json.loads(fake.run("history", "-o", "json").out)["items"][0]
+        assert (known["uid"], known["user"]) == (0, "root"), known
         assert fake.run("get", "revisions", "7", "-o", "name").out == "7\n"
         assert fake.run("get", "revisions", "9").status == 1
         ran = fake.run("rollback", "7", "--message", "oops")

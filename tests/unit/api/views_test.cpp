@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::int64_t kNow = 1'700'000'000;
+constexpr std::int64_t kNow = 1'800'000'000;
 
 const std::string kYaml = R"(
 relay: {https_port: 0, http_port: 0}
@@ -53,6 +53,7 @@ void add_peer(apply::Snapshot& snapshot, std::int64_t age) {
   peer.latest_handshake = kNow - age;
   peer.received_bytes = 11;
   auto& interface = snapshot.interface.emplace();
+  interface.device.public_key = snapshot.node->identity.public_key;
   interface.device.listen_port = 51820;
   interface.device.peers = {peer};
   snapshot.implementation = wireguard::Implementation::Userspace;
@@ -153,6 +154,45 @@ TEST_CASE("views: what clashes with the machine as it is by now is a problem of 
   CHECK(said().back() ==
         "site later: 10.98.0.11 is not one of this node's site addresses, 10.99.0.10 to "
         "10.99.7.255");
+}
+
+TEST_CASE("views: somebody else's interface of that name is told with the fix", "[controller]") {
+  apply::Snapshot it = snapshot();
+  add_peer(it, 5);
+  CHECK(status_json(LiveView(it, kNow))["node"]["problem"] == "");
+  it.interface->device.public_key->bytes[0] ^= 1;
+  it.interface->device.listen_port = 4500;
+  json status = status_json(LiveView(it, kNow));
+  CHECK(status["node"]["problem"].get<std::string>().find("adit did not make") !=
+        std::string::npos);
+  CHECK(status["node"]["listen_port"] != 4500);
+  CHECK(status["node"]["implementation"] == "none");
+  CHECK(status["problems"][0]["what"] == status["node"]["problem"]);
+  CHECK(status["problems"][0]["fix"].get<std::string>().find("interface:") != std::string::npos);
+  // Just made, by the unit that runs wireguard-go: nobody's yet.
+  it.interface->device = {};
+  CHECK(status_json(LiveView(it, kNow))["node"]["problem"] == "");
+  it.interface.reset();
+  it.interface_problem = "interface adit0 exists but is not a WireGuard interface";
+  CHECK(status_json(LiveView(it, kNow))["problems"][0]["what"] == it.interface_problem);
+}
+
+TEST_CASE("views: a disk that takes nothing and a clock that is lost are problems of status",
+          "[controller]") {
+  apply::Snapshot it = snapshot();
+  add_peer(it, 5);
+  const auto count = [&](std::int64_t now) {
+    return status_json(LiveView(it, now))["problems"].size();
+  };
+  const std::size_t before = count(kNow);
+  it.store_problem = "/var/lib/adit cannot be written";
+  CHECK(count(kNow) == before + 1);
+  CHECK(status_json(LiveView(it, kNow))["problems"][0]["what"] == it.store_problem);
+  it.store_problem.clear();
+  it.interface->device.peers.front().latest_handshake = 0;  // or the site's state would change too
+  const std::size_t without_handshake = count(kNow);
+  CHECK(count(0) == without_handshake + 1);
+  CHECK(status_json(LiveView(it, 0))["problems"][0]["fix"] == "timedatectl set-ntp true");
 }
 
 TEST_CASE("views: counters, ports and targets", "[controller]") {

@@ -155,6 +155,7 @@ class FakeBackend final : public wireguard::Backend {
       peer->public_key = wanted.public_key;
     }
     if (wanted.allowed_ips) peer->allowed_ips = *wanted.allowed_ips;
+    if (wanted.endpoint) peer->endpoint = *wanted.endpoint;
     if (wanted.persistent_keepalive) peer->persistent_keepalive = *wanted.persistent_keepalive;
     std::sort(peers.begin(), peers.end(),
               [](const auto& a, const auto& b) { return a.public_key < b.public_key; });

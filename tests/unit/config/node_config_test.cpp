@@ -1,5 +1,8 @@
 #include "controller/config/node_config.hpp"
 
+#include <fstream>
+#include <string>
+
 #include "tests/support/catch.hpp"
 #include "tests/unit/config/fixtures.hpp"
 
@@ -12,7 +15,48 @@ std::string problems_of_node(const std::string& text) {
   return read ? std::string{} : test::lines(read.error());
 }
 
+/// The file that the package installs as /etc/adit/controller.yaml; `is_set`: with every setting
+/// that it explains
+/// ("#key: value"; other comments have a blank behind the #) made a real one.
+std::string shipped_file(bool is_set = false) {
+  std::ifstream file(ADIT_TEST_DATA "/../../../deploy/controller.yaml");
+  std::string text;
+  for (std::string line; std::getline(file, line);) {
+    const bool is_setting = line.size() > 1 && line[0] == '#' && line[1] != ' ';
+    text += (is_set && is_setting ? line.substr(1) : line) + "\n";
+  }
+  return text;
+}
+
 }  // namespace
+
+TEST_CASE("node_config: the file as it is shipped changes nothing", "[config]") {
+  const std::string text = shipped_file();
+  REQUIRE(text.size() > 1000);
+  const auto read = read_node_config("controller.yaml", text);
+  REQUIRE(read);
+  CHECK(*read == NodeConfig{});
+}
+
+TEST_CASE("node_config: the shipped file explains every key, with its default", "[config]") {
+  const std::string set = shipped_file(true);
+  for (const char* key : {"control_socket", "relay_socket", "state_dir", "interface", "listen_port",
+                          "endpoint", "public_addresses", "tunnel", "wireguard_go", "uapi_dir"}) {
+    CAPTURE(key);
+    CHECK(set.find("\n" + std::string(key) + ": ") != std::string::npos);
+  }
+  auto read = read_node_config("controller.yaml", set);
+  REQUIRE(read);
+  CHECK(read->endpoint);
+  CHECK(read->public_addresses.size() == 2);
+  CHECK((read->tunnel_v4 && read->tunnel_v6));
+  // These four have no default that could be written.
+  read->endpoint.reset();
+  read->public_addresses.clear();
+  read->tunnel_v4.reset();
+  read->tunnel_v6.reset();
+  CHECK(*read == NodeConfig{});
+}
 
 TEST_CASE("node_config: an empty file means every default", "[config]") {
   for (const char* text : {"", "# nothing\n", "{}"}) {

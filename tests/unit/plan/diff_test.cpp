@@ -42,6 +42,16 @@ TEST_CASE("diff: the same state is an empty plan", "[plan]") {
   CHECK(between("", "").empty());
 }
 
+TEST_CASE("diff: before the first change a relay without a table is as it should be", "[plan]") {
+  Observed fresh;
+  fresh.relay = ObservedRelay{};
+  CHECK(diff(test::desired("", 0), fresh).is_empty());
+  CHECK(test::text(diff(test::desired("", 1), fresh)) == "~ route table of revision 1\n");
+  fresh.relay->revision = 3;  // serves the table of a controller that was here before
+  fresh.relay->table_digest = 7;
+  CHECK(test::text(diff(test::desired("", 0), fresh)) == "~ route table of revision 0\n");
+}
+
 TEST_CASE("diff: an unreachable relay and an unreadable tunnel are still planned", "[plan]") {
   Observed observed;
   observed.interface_problem = "reading adit0 needs CAP_NET_ADMIN";

@@ -1,0 +1,37 @@
+"""What visitors notice of `systemctl reload adit-relay`: nothing."""
+
+import json
+import os
+import subprocess
+
+import cases
+import vps
+import wires
+
+RELOADS, HELD, THREADS = 6, 5, 4
+
+
+def test_reload_loses_no_connection_new_or_established():
+    with vps.at_work() as (machine, world):
+        visitors = world.start(
+            "client", "/usr/bin/python3", os.path.join(os.path.dirname(os.path.abspath(__file__)), "visitor.py"),
+            world.path("tls.crt"), wires.VPS, wires.NAME, str(HELD), str(THREADS),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert visitors.stdout.readline() == "ready\n"
+        for _ in range(RELOADS):
+            accepting = {data for data in machine.processes("adit-relay").values()}
+            machine.run("systemctl", "reload", "adit-relay")
+            machine.wait_until("a new data process", lambda before=accepting: set(
+                machine.processes("adit-relay").values()) - before)
+        seen, _ = visitors.communicate("stop\n", timeout=120)
+        seen = json.loads(seen)
+        vps.say(f"{seen['done']} new connections during {RELOADS} reloads, {len(seen['failures'])} failed; "
+                f"{HELD - seen['lost']} of {HELD} established ones went on")
+        assert not seen["failures"], seen["failures"][:5]
+        assert seen["done"] >= RELOADS, "too few connections to tell anything"
+        assert machine.unit("adit-relay.service", "NRestarts", "ActiveState") == {
+            "NRestarts": "0", "ActiveState": "active"}
+
+
+if __name__ == "__main__":
+    cases.run(globals())
