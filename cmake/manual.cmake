@@ -1,5 +1,5 @@
-# Manual pages and shell completions, made by the programs that they are about; adit.yaml(5) is written by hand. Target `manual`; only the packages
-# install them (cmake/packages.cmake), as ADIT_MANUAL/{adit.1,adit.yaml.5,adit-controller.8,adit-relay.8}.gz and
+# Manual pages and shell completions, made by the programs that they are about; adit.yaml(5) is written by hand.
+# Target `manual`; only the packages install them (cmake/packages.cmake), as ADIT_MANUAL/{adit.1,adit.yaml.5,adit-controller.8,adit-relay.8}.gz and
 # ADIT_MANUAL/completion.{bash,zsh,fish}.
 set(ADIT_MANUAL ${PROJECT_BINARY_DIR}/packages/manual)
 file(MAKE_DIRECTORY ${ADIT_MANUAL})
@@ -17,9 +17,6 @@ endfunction()
 adit_manual_file(adit.1.gz
   COMMAND adit-manual adit ${ADIT_MAN_DATE} > adit.1
   COMMAND gzip -9nf adit.1)
-configure_file(deploy/man/adit.yaml.5.in ${ADIT_MANUAL}/adit.yaml.5.made @ONLY)
-adit_manual_file(adit.yaml.5.gz
-  COMMAND gzip -9nc adit.yaml.5.made > adit.yaml.5.gz)
 foreach(daemon adit-controller adit-relay)
   adit_manual_file(${daemon}.8.gz
     COMMAND ${daemon} --help > ${daemon}.help
@@ -30,3 +27,6 @@ foreach(shell bash zsh fish)
   adit_manual_file(completion.${shell} COMMAND adit completion ${shell} > completion.${shell})
 endforeach()
 add_custom_target(manual DEPENDS ${made})
+
+configure_file(deploy/man/adit.yaml.5.in ${ADIT_MANUAL}/adit.yaml.5 @ONLY)
+execute_process(COMMAND gzip -9nf ${ADIT_MANUAL}/adit.yaml.5 COMMAND_ERROR_IS_FATAL ANY)
