@@ -27,16 +27,23 @@ struct Boot {
   }
 
   void add_peer(std::uint8_t seed) {
-    wireguard::DeviceChange change;
-    change.interface = "adit0";
-    change.peers.push_back({.public_key = key_of(seed), .allowed_ips = std::vector<IpPrefix>{}});
-    REQUIRE(memory.change_device(change));
+    wireguard::PeerChange peer;
+    peer.public_key = key_of(seed);
+    peer.allowed_ips.emplace();
+    change(peer);
   }
 
   void remove_peer(std::uint8_t seed) {
+    wireguard::PeerChange peer;
+    peer.public_key = key_of(seed);
+    peer.remove = true;
+    change(peer);
+  }
+
+  void change(const wireguard::PeerChange& peer) {
     wireguard::DeviceChange change;
     change.interface = "adit0";
-    change.peers.push_back({.public_key = key_of(seed), .remove = true});
+    change.peers.push_back(peer);
     REQUIRE(memory.change_device(change));
   }
 
@@ -58,7 +65,7 @@ struct Boot {
 }  // namespace
 
 TEST_CASE("endpoint_memory: after a reboot a peer has the endpoint that it had", "[controller]") {
-  const test::TempDir folder;
+  const adit::test::TempDir folder;
   {
     Boot first(folder.file("endpoints"));
     first.add_peer(1);
@@ -71,7 +78,7 @@ TEST_CASE("endpoint_memory: after a reboot a peer has the endpoint that it had",
 }
 
 TEST_CASE("endpoint_memory: only endpoints of handshakes are kept", "[controller]") {
-  const test::TempDir folder;
+  const adit::test::TempDir folder;
   {
     Boot first(folder.file("endpoints"));
     first.add_peer(1);
@@ -83,7 +90,7 @@ TEST_CASE("endpoint_memory: only endpoints of handshakes are kept", "[controller
 }
 
 TEST_CASE("endpoint_memory: a peer that roams on the interface is left alone", "[controller]") {
-  const test::TempDir folder;
+  const adit::test::TempDir folder;
   Boot boot(folder.file("endpoints"));
   boot.add_peer(1);
   boot.call_from(kHome, 1000);
@@ -94,7 +101,7 @@ TEST_CASE("endpoint_memory: a peer that roams on the interface is left alone", "
 }
 
 TEST_CASE("endpoint_memory: a removed peer is forgotten", "[controller]") {
-  const test::TempDir folder;
+  const adit::test::TempDir folder;
   {
     Boot first(folder.file("endpoints"));
     first.add_peer(1);
@@ -107,7 +114,7 @@ TEST_CASE("endpoint_memory: a removed peer is forgotten", "[controller]") {
 }
 
 TEST_CASE("endpoint_memory: a file that is damaged or missing is no memory", "[controller]") {
-  const test::TempDir folder;
+  const adit::test::TempDir folder;
   std::ofstream(folder.file("endpoints")) << "not a key 192.0.2.1:1\n\n" << std::string(100, 'x');
   Boot boot(folder.file("endpoints"));
   boot.add_peer(1);
