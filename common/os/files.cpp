@@ -87,10 +87,11 @@ Result<void> make_directories(const std::string& path, mode_t mode) {
   std::filesystem::path built;
   for (const auto& part : std::filesystem::path(path)) {
     built /= part;
-    if (::mkdir(built.c_str(), mode) != 0 && errno != EEXIST) {
-      std::error_code ignored;
-      if (!std::filesystem::is_directory(built, ignored))
-        return fail_sys("make " + built.string(), errno);
+    if (::mkdir(built.c_str(), mode) == 0 || errno == EEXIST) continue;
+    const int cause = errno;
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(built, ignored)) {
+      return fail_sys("make " + built.string(), cause);
     }
   }
   return {};

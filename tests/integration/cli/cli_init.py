@@ -9,6 +9,7 @@ import select
 import shutil
 import socket
 import subprocess
+import threading
 import time
 
 import cases
@@ -149,6 +150,63 @@ def test_an_address_that_is_on_no_interface():
             assert ran.status == 0 and "Endpoint = 198.51.100.7:51820" in ran.out, ran
             assert "A  198.51.100.7" in ran.out and revision(restarted) == 1, ran
             assert run().status == 0, "nor need it be said again"
+
+
+SYSTEMCTL = """#!/bin/sh
+# systemd's part: the test restarts the controller and says when it is ready.
+echo "$*" >> {log}
+case "$*" in *restart*) echo restart > {ask}; read -r _ < {done} ;; esac
+"""
+
+
+@contextlib.contextmanager
+def systemd(folder, restart):
+    """A machine that systemd booted, and an /etc of its own; `restart()` is what a restart does."""
+    for name in ("upper", "work", "systemd/system"):
+        os.makedirs(f"/run/{name}")
+    layers = "lowerdir=/etc,upperdir=/run/upper,workdir=/run/work"
+    if subprocess.run(["mount", "-n", "-t", "overlay", "-o", layers, "overlay", "/etc"],
+                      capture_output=True).returncode != 0:
+        raise cases.Skip("no overlay file system here")
+    places = {name: os.path.join(folder, name) for name in ("log", "ask", "done")}
+    os.mkfifo(places["ask"])
+    os.mkfifo(places["done"])
+    with open(os.path.join(folder, "systemctl"), "w") as script:
+        script.write(SYSTEMCTL.format(**places))
+    os.chmod(script.name, 0o755)
+
+    def serve():
+        with open(places["ask"]) as asked:
+            asked.read()
+        restart()
+        with open(places["done"], "w") as done:
+            done.write("done\n")
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield {"PATH": f"{folder}:{os.environ['PATH']}"}, places["log"]
+    thread.join(10)
+
+
+def test_the_controller_takes_the_endpoint_over_where_systemd_runs_it():
+    with vps(PRIVATE) as (_, controller), contextlib.ExitStack() as stack:
+        def restart():
+            controller.terminate()
+            with open("/etc/adit/controller.yaml") as file:
+                written = [line.strip() for line in file if line.startswith("endpoint: ")]
+            assert written == ["endpoint: 198.51.100.7"], written
+            stack.enter_context(ControllerProcess(folder=controller.folder,
+                                                  endpoint="198.51.100.7"))
+        with systemd(controller.folder, restart) as (environment, log):
+            ran = adit("init", "--endpoint", "198.51.100.7", socket=controller.socket_path,
+                       environment=environment)
+            assert ran.status == 0, ran
+            assert "wrote endpoint: 198.51.100.7, adit-controller restarted" in ran.out, ran
+            assert "Endpoint = 198.51.100.7:51820" in ran.out, ran
+            with open(log) as file:
+                assert file.read() == ("is-active --quiet adit-controller\n"
+                                       "--no-ask-password restart adit-controller\n")
+            again = adit("init", socket=controller.socket_path, environment=environment)
+            assert again.status == 0 and "nothing to write" in again.out, again
 
 
 def test_without_a_controller_it_says_so_and_looks_all_the_same():
