@@ -39,7 +39,7 @@ std::array<PageText, 3> pages() {
         {"1", "Refused or failed, and nothing changed; for `diff`: there is a difference"},
         {"2", "Wrong usage; for `diff`: it could not tell"},
         {"3", "Committed, but a step on this machine keeps failing; it is tried again"}},
-       {"adit-controller(8)", "adit-relay(8)", "wg(8)"}},
+       {"adit.yaml(5)", "adit-controller(8)", "adit-relay(8)", "wg(8)"}},
       {"adit-controller",
        8,
        "keeps the public entrance of homes as it is wanted",

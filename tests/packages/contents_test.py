@@ -6,11 +6,13 @@ import re
 import subprocess
 
 import cases
-from deb_files import BUILD, Unpacked, deb, field, needs, output
+from deb_files import BUILD, SOURCE, Unpacked, deb, field, needs, output
 
 LARGEST_RELAY_KIB = 2048
 PROGRAMS = ("/usr/bin/adit-relay", "/usr/bin/adit-controller", "/usr/bin/adit")
-PAGES = ("man8/adit-relay.8", "man8/adit-controller.8", "man1/adit.1")
+PAGES = ("man8/adit-relay.8", "man8/adit-controller.8", "man1/adit.1", "man5/adit.yaml.5")
+# Keys that are read in stored revisions only, or inside a key that the page explains.
+NOT_FOR_PEOPLE = {"owner", "http_target", "to", "weight"}
 CONFFILES = {"adit-relay": ["/etc/needrestart/restart.d/adit-relay.service"],
              "adit": ["/etc/adit/controller.yaml"]}
 
@@ -103,6 +105,19 @@ def test_the_manual_page_of_adit_names_every_command():
     assert len(names) >= 12, names
     for name in names:
         assert re.search(rf"^   adit {name}\b", plain, re.M), (name, plain)
+
+
+def test_the_manual_page_of_the_yaml_names_every_key():
+    keys = set()
+    for name in ("resource_reader.cpp", "relay_reader.cpp"):
+        with open(os.path.join(SOURCE, "controller", "config", name), encoding="utf-8") as file:
+            keys.update(re.findall(r'\{"([a-z0-9_]+)", read_', file.read()))
+    assert {"sites", "networks", "half_closed", "privacy", "rate_per_client"} <= keys and len(keys) > 20, keys
+    with Unpacked() as root:
+        with gzip.open(root.file("/usr/share/man/man5/adit.yaml.5.gz")) as file:
+            page = file.read().decode()
+    for key in keys - NOT_FOR_PEOPLE:
+        assert re.search(rf'^\.BR? .*\b{key}\b', page, re.M), f"adit.yaml(5) does not name {key}"
 
 
 def test_completions_are_those_of_the_program():
