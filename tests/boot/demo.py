@@ -1,4 +1,5 @@
-"""deploy/demo.sh on a machine that boots, with its real packages: no service of theirs runs or would at the next boot."""
+"""deploy/demo.sh on a machine that boots, with its real packages: none of their services runs, or would at the
+next boot."""
 
 import os
 import subprocess
@@ -6,7 +7,9 @@ import subprocess
 import cases
 import vps
 
-SERVICES = "systemctl list-unit-files --no-legend --plain --state=enabled; systemctl list-units --no-legend --plain --type=service,socket,timer | awk '{print $1, $4}' | grep -E 'running|waiting|listening' | sort"
+SERVICES = """systemctl list-unit-files --no-legend --plain --state=enabled
+systemctl list-units --no-legend --plain --type=service,socket,timer | awk '{print $1, $4}' |
+  grep -E 'running|waiting|listening' | sort"""
 
 
 def copy_of_the_clone(machine):

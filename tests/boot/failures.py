@@ -100,8 +100,10 @@ def test_the_store_is_full():
         assert code == 1 and said.startswith("adit: ") and said.count("\n") == 1, (code, said)
         vps.say(said.strip())
         few_lines(machine)
+        says(machine, "ENOSPC")
         os.unlink(f"{STORE}/ballast")
-        machine.run("adit", "host", "add", "more.example.test", "--site", "home")  # by itself again
+        machine.wait_until("changes are taken again", lambda: machine.status(
+            "adit", "host", "add", "more.example.test", "--site", "home")[0] == 0, 30)
 
 
 def test_the_store_is_read_only():
@@ -110,12 +112,13 @@ def test_the_store_is_read_only():
         store_on_a_disk_of_its_own(machine, "8m", filled=False)
         machine.binds.append(f"--bind-ro={STORE}:/var/lib/adit")
         machine.boot()
-        relay_answers(world)
-        vps.say(f"adit-controller: {machine.unit('adit-controller.service', 'ActiveState', 'SubState', 'Result')}")
+        vps.serves(world)
+        vps.wait_until_up(machine)
         code, said = machine.status("adit", "host", "add", "more.example.test", "--site", "home")
         assert code == 1 and said.startswith("adit: ") and said.count("\n") == 1, (code, said)
         vps.say(said.strip())
         few_lines(machine)
+        says(machine, "EROFS")
 
 
 def test_an_interface_adit0_of_somebody_else():

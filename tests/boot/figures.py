@@ -41,7 +41,8 @@ def test_boot_to_serving_from_the_cache():
         network = first(entries, "eth0", "Gained carrier")
         live = first(vps.journal(machine), "cached route table live")
         ready = first(entries, "Started adit-relay.service")
-        vps.say(f"serving from the cache {live - network:+.2f} s after the network, unit started {ready - network:+.2f} s")
+        vps.say(f"serving from the cache {live - network:+.2f} s after the network, its unit started "
+                f"{ready - network:+.2f} s")
 
 
 def test_init_is_quick():

@@ -19,7 +19,8 @@ DOWNLOAD_SIZE = 64 << 20
 TRACES = r"""
 set -eu
 echo "# users"; getent passwd | sort; getent group | sort
-echo "# network"; ip -o link | sed 's/@[^:]*//' | awk '{print $2, $3}'; ip -br addr | sed 's/@[^ ]*//'; ip route show table all; ip rule
+echo "# network"; ip -o link | sed 's/@[^:]*//' | awk '{print $2, $3}'; ip -br addr | sed 's/@[^ ]*//'
+ip route show table all; ip rule
 echo "# firewall"; nft list ruleset
 echo "# units"; systemctl list-unit-files --no-legend --plain | sort
 systemctl list-units --all --no-legend --plain 'adit*'

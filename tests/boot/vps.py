@@ -97,12 +97,16 @@ def timed(what, action, *arguments):
 
 def init(vps):
     """`adit init`, as a person without a terminal to answer at runs it; the block to paste at home."""
-    if os.environ.get("NOINIT"): return vps.run(*f"adit site add home --network 10.30.0.0/24 --target {wires.SERVER}:443".split())
     return vps.run("adit", "init", "--site", "home", "--network", "10.30.0.0/24", "--target",
                    f"{wires.SERVER}:443")
 
 
+def block_for_home(vps):
+    return vps.run("adit", "site", "config", "home", "--format", "wg-quick")
+
+
 def set_up(vps, world):
+    """From installed packages to a host that is served; the home's public key."""
     init(vps)
     key = world.paste_at_home(block_for_home(vps))
     vps.run("adit", "site", "set-key", "home", key)
@@ -144,10 +148,6 @@ def journal(vps, *options):
     return vps.journal(*units, *options)
 
 
-def main(namespace):
-    cases.run(namespace)
-
-
 def data_process(vps):
     """(supervisor, data process) of the relay, as process ids here."""
     supervisor = int(vps.unit("adit-relay.service", "MainPID")["MainPID"])
@@ -155,10 +155,3 @@ def data_process(vps):
     assert supervisor in pids and len(pids) == 2, (supervisor, pids)
     (data,) = (here for inside, here in pids.items() if inside != supervisor)
     return pids[supervisor], data
-
-
-
-
-def block_for_home(vps):
-    import re
-    return re.sub(r"(Endpoint = .*):\d+", r"\1:51820", vps.run("adit", "site", "config", "home", "--format", "wg-quick"))

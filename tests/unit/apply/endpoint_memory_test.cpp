@@ -27,16 +27,23 @@ struct Boot {
   }
 
   void add_peer(std::uint8_t seed) {
-    wireguard::DeviceChange change;
-    change.interface = "adit0";
-    change.peers.push_back({.public_key = key_of(seed), .allowed_ips = std::vector<IpPrefix>{}});
-    REQUIRE(memory.change_device(change));
+    wireguard::PeerChange peer;
+    peer.public_key = key_of(seed);
+    peer.allowed_ips.emplace();
+    change(peer);
   }
 
   void remove_peer(std::uint8_t seed) {
+    wireguard::PeerChange peer;
+    peer.public_key = key_of(seed);
+    peer.remove = true;
+    change(peer);
+  }
+
+  void change(const wireguard::PeerChange& peer) {
     wireguard::DeviceChange change;
     change.interface = "adit0";
-    change.peers.push_back({.public_key = key_of(seed), .remove = true});
+    change.peers.push_back(peer);
     REQUIRE(memory.change_device(change));
   }
 
