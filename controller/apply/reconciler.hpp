@@ -56,6 +56,7 @@ class Reconciler {
   /// Observes what is due and repairs what differs. True if anything that a reader of the snapshot
   /// could see has changed.
   bool tick(const Now& now);
+
   /// The next `tick` looks at the tunnel, however long ago it last did.
   void look_at_tunnel() { tunnel_due_ = {}; }
 

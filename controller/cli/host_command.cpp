@@ -100,8 +100,7 @@ Action declare_host_add(CLI::App& app) {
   app.add_option("--port", options->port, "Public port (default: the relay's https_port)")
       ->type_name("PORT")
       ->check(CLI::Range(1, 65535).description(""));
-  app.add_option("--http", options->http,
-                 "What becomes of plain HTTP (default redirect, to https)")
+  app.add_option("--http", options->http, "What becomes of plain HTTP (default redirect, to https)")
       ->type_name("redirect|forward|off");
   app.add_option("--http-target", options->http_target,
                  "Where plain HTTP and ACME challenges lead (default the target's port 80)")

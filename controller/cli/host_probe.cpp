@@ -34,9 +34,10 @@ std::vector<std::string> probe_advice(const std::string& host, const Json& probe
   const std::string target = text_at(probe, "target");
   if (result == "plain_http") return caddy_advice(host, target, retarget);
   if (result == "not_probed") {
-    return {fmt::format("hint: {} was not asked whether it answers: the controller was busy with "
-                        "others; `adit verify {}` asks it",
-                        target, host)};
+    return {
+        fmt::format("hint: {} was not asked whether it answers: the controller was busy with "
+                    "others; `adit verify {}` asks it",
+                    target, host)};
   }
   std::string reason = "did not answer as expected";
   if (result == "refused") reason = "refuses connections: nothing listens there yet";

@@ -9,6 +9,7 @@ skip() { echo "skipped: $*" && exit 77; }
 # shellcheck source=tests/support/vm_kernel.sh
 . "$here/vm_kernel.sh"
 [ $# -ge 1 ] || { sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+# shellcheck disable=SC2119  # no program besides the usual ones
 vm_needs
 status=0
 archive=$("$here/boot_root.sh" archive) || status=$?

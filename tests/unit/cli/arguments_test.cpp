@@ -94,7 +94,7 @@ TEST_CASE("arguments: wrong usage names what would be right", "[cli]") {
                Row{{"get", "hots"}, "adit get has no command \"hots\"; did you mean \"hosts\"?"},
                Row{{"get", "xyzzy"}, "it may be hosts, sites, routes, revisions"},
                Row{{"host"}, "adit host needs a command: add, rm"},
-               Row{{}, "adit needs a command: status, apply"},
+               Row{{}, "adit needs a command: init, status, apply"},
                Row{{"doctor"}, "adit doctor is not in this version"},
                Row{{"get", "devices"}, "adit get devices is not in this version"},
                Row{{"host", "add", "x", "--sit", "home"}, "did you mean \"--site\"?"},
