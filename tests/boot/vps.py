@@ -96,7 +96,7 @@ def timed(what, action, *arguments):
 
 
 def init(vps):
-    """`adit init`, as a person without a terminal to answer at runs it; the block to paste at home."""
+    """`adit init`, as a script runs it, with nobody to ask; what it prints."""
     return vps.run("adit", "init", "--site", "home", "--network", "10.30.0.0/24", "--target",
                    f"{wires.SERVER}:443")
 

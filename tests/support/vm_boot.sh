@@ -2,7 +2,7 @@
 # vm_boot.sh SCRIPT [FILE]...: boots the Debian of boot_root.sh, systemd and all, in a virtual machine whose kernel has
 # WireGuard, and runs SCRIPT there as root (bash) when multi-user.target is reached; FILEs lie beside it in /job.
 # Its output is ours. Status: SCRIPT's; 77 when something is missing here, with the reason; 124 time limit; 125 guest died.
-#   VM_TIMEOUT seconds (200)
+#   VM_TIMEOUT seconds (280)
 set -euo pipefail
 here=$(dirname "$0")
 skip() { echo "skipped: $*" && exit 77; }
@@ -54,11 +54,11 @@ ln -s ../job.service "$files/etc/systemd/system/multi-user.target.wants/"
   >"$work/initrd"
 
 touch "$work/status"
-run_qemu 2048 "${VM_TIMEOUT:-200}" "$work/initrd" "$work/log" "$work/status" \
+run_qemu 2048 "${VM_TIMEOUT:-280}" "$work/initrd" "$work/log" "$work/status" \
   systemd.show_status=0 systemd.mask=serial-getty@ttyS0.service net.ifnames=0
 wait "$qemu" || status=$?
 qemu=
-[ "$status" != 124 ] || { echo "vm_boot.sh: time limit of ${VM_TIMEOUT:-200} s" >&2; exit 124; }
+[ "$status" != 124 ] || { echo "vm_boot.sh: time limit of ${VM_TIMEOUT:-280} s" >&2; exit 124; }
 result=$(sed -n 's/^status \([0-9]*\).*/\1/p' "$work/status")
 [ -n "$result" ] || { echo "vm_boot.sh: the guest died (qemu: $status); its last words:" >&2; tail -20 "$work/log" >&2; exit 125; }
 exit "$result"

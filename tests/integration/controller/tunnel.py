@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import threading
 import time
 
 import cases
@@ -77,6 +78,10 @@ class Home:
             ["ip", "netns", "exec", self.name, "openssl", "s_server", "-accept",
              f"{self.lan}.200:443", "-cert", chain, "-key", key, "-rev", "-quiet"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20  # on a busy machine it listens a while later
+        while f"{self.lan}.200:443" not in self.inside("ss", "-ltnH"):
+            assert self.server.poll() is None and time.monotonic() < deadline
+            threading.Event().wait(0.02)
 
     def close(self):
         if self.server:
