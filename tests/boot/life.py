@@ -38,6 +38,10 @@ find / /run -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -p
 
 
 def traces(machine):
+    # The network may still be being set up when the boot is over.
+    machine.wait_until("every address in use", lambda: all(
+        "local " + address in machine.run("ip", "route", "show", "table", "local") +
+        machine.run("ip", "-6", "route", "show", "table", "local") for address in (wires.VPS, wires.VPS6)))
     return machine.run("bash", "-c", TRACES).splitlines()
 
 

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 
 VPS, CLIENT, HOME, SERVER = "203.0.113.10", "198.51.100.20", "192.0.2.77", "10.30.0.200"
+VPS6 = "2001:db8:1::10"
 NAME = "app.example.test"
 
 
