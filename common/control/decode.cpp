@@ -1,262 +1,53 @@
-// Bytes -> values: one `read` for each struct, whose tags are those of `write` in encode.cpp.
-// A little more than 400 lines: the list of structs is the protocol and reads best in one piece.
+// Bytes -> messages.
 #include <algorithm>
-#include <optional>
-#include <type_traits>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "common/bytes/byte_reader.hpp"
 #include "common/control/codec.hpp"
+#include "common/control/field_reader.hpp"
 #include "common/control/message_type.hpp"
 
 namespace adit::control {
 
+bool read(Bytes bytes, ListenerStats& out) {
+  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
+    switch (tag) {
+      case 1:
+        return read(value, out.configured);
+      case 2:
+        return read(value, out.bound_port);
+      case 3:
+        return read(value, out.problem);
+      default:
+        return true;
+    }
+  });
+}
+
+bool read(Bytes bytes, RouteStats& out) {
+  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
+    switch (tag) {
+      case 1:
+        return read(value, out.name);
+      case 2:
+        return read(value, out.active);
+      case 3:
+        return read(value, out.connections);
+      case 4:
+        return read(value, out.bytes_to_target);
+      case 5:
+        return read(value, out.bytes_to_client);
+      default:
+        return true;
+    }
+  });
+}
+
 namespace {
 
-using Bytes = std::span<const std::uint8_t>;
-
-Error malformed(std::string_view what) {
-  return {Errc::Protocol, fmt::format("control message: {}", what), 0};
-}
-
-/// Calls `on_field(tag, value) -> bool` for each field; false from it, or a cut-off field, ends in
-/// false.
-template <class OnField>
-bool for_each_field(Bytes bytes, OnField on_field) {
-  ByteReader in(bytes);
-  while (!in.is_at_end()) {
-    const auto tag = in.u16();
-    const auto length = in.u32();
-    if (!tag || !length) return false;
-    const auto value = in.bytes(*length);
-    if (!value || !on_field(*tag, *value)) return false;
-  }
-  return true;
-}
-
-bool read(Bytes bytes, std::uint64_t& out) {
-  if (bytes.size() != 8) return false;
-  out = *ByteReader(bytes).u64();
-  return true;
-}
-
-template <class Number>
-
-requires(std::is_unsigned_v<Number>) bool read(Bytes bytes, Number& out) {
-  std::uint64_t wide = 0;
-  if (!read(bytes, wide) || !std::in_range<Number>(wide)) return false;
-  out = static_cast<Number>(wide);
-  return true;
-}
-
-bool read(Bytes bytes, bool& out) {
-  std::uint64_t wide = 0;
-  if (!read(bytes, wide) || wide > 1) return false;
-  out = wide == 1;
-  return true;
-}
-
-bool read(Bytes bytes, Milliseconds& out) {
-  constexpr std::uint64_t kLongest = std::uint64_t{1000} * 86'400 * 3'650;  // ten years
-  std::uint64_t count = 0;
-  if (!read(bytes, count) || count > kLongest) return false;
-  out = Milliseconds(count);
-  return true;
-}
-
-bool read(Bytes bytes, std::string& out) {
-  out.assign(bytes.begin(), bytes.end());
-  return true;
-}
-
-bool read(Bytes bytes, IpAddress& out) {
-  if (bytes.size() != 4 && bytes.size() != 16) return false;
-  out = IpAddress(bytes);
-  return true;
-}
-
-bool read(Bytes bytes, ListenerStats& out);
-bool read(Bytes bytes, RouteStats& out);
-
-template <class T>
-bool append(Bytes bytes, std::vector<T>& out) {
-  return read(bytes, out.emplace_back());
-}
-
-/// An enumeration whose last value is `last`.
-template <class Enum>
-
-requires(std::is_enum_v<Enum>) bool read(Bytes bytes, Enum& out, Enum last) {
-  std::uint8_t number = 0;
-  if (!read(bytes, number) || number > static_cast<std::uint8_t>(last)) return false;
-  out = static_cast<Enum>(number);
-  return true;
-}
-
-bool read(Bytes bytes, ListenAddress& out) {
-  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
-    switch (tag) {
-      case 1:
-        return read(value, out.address);
-      case 2:
-        return read(value, out.port);
-      case 3:
-        return read(value, out.protocol, Protocol::Http);
-      default:
-        return true;
-    }
-  });
-}
-
-bool read(Bytes bytes, Target& out) {
-  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
-    switch (tag) {
-      case 1:
-        return read(value, out.endpoint.address);
-      case 2:
-        return read(value, out.endpoint.port);
-      case 3:
-        return read(value, out.weight);
-      default:
-        return true;
-    }
-  });
-}
-
-bool read(Bytes bytes, PlainHttp& out) {
-  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
-    switch (tag) {
-      case 1:
-        return read(value, out.port);
-      case 2:
-        return read(value, out.action, HttpAction::Forward);
-      case 3:
-        return read(value, out.target.address);
-      case 4:
-        return read(value, out.target.port);
-      default:
-        return true;
-    }
-  });
-}
-
-std::optional<Route> read_route(Bytes bytes) {
-  std::optional<HostPattern> pattern;
-  std::string pattern_text;
-  Route route{
-      .name = {}, .pattern = *HostPattern::parse("*"), .port = 443, .site = {}, .targets = {}};
-  const bool is_whole = for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
-    switch (tag) {
-      case 1:
-        return read(value, route.name);
-      case 2: {
-        read(value, pattern_text);
-        const auto parsed = HostPattern::parse(pattern_text);
-        if (parsed) pattern = *parsed;
-        return parsed.has_value();
-      }
-      case 3:
-        return read(value, route.port);
-      case 4:
-        return read(value, route.site);
-      case 5: {
-        Target target;
-        if (!read(value, target)) return false;
-        route.targets.push_back(target);
-        return true;
-      }
-      case 6:
-        return read(value, route.drain);
-      case 7:
-        return read(value, route.http.emplace());
-      default:
-        return true;
-    }
-  });
-  if (!is_whole || !pattern) return std::nullopt;
-  route.pattern = *pattern;
-  return route;
-}
-
-bool read(Bytes bytes, Timeouts& out) {
-  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
-    switch (tag) {
-      case 1:
-        return read(value, out.hello);
-      case 2:
-        return read(value, out.connect);
-      case 3:
-        return read(value, out.hold);
-      case 4:
-        return read(value, out.idle);
-      case 5:
-        return read(value, out.half_closed);
-      default:
-        return true;
-    }
-  });
-}
-
-bool read(Bytes bytes, Limits& out) {
-  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
-    switch (tag) {
-      case 1:
-        return read(value, out.connections);
-      case 2:
-        return read(value, out.connections_per_client);
-      case 3:
-        return read(value, out.rate_per_client);
-      default:
-        return true;
-    }
-  });
-}
-
-bool read(Bytes bytes, Settings& out) {
-  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
-    switch (tag) {
-      case 1:
-        return append(value, out.addresses);
-      case 2:
-        return read(value, out.timeouts);
-      case 3:
-        return read(value, out.limits);
-      case 4:
-        return read(value, out.privacy, Privacy::None);
-      default:
-        return true;
-    }
-  });
-}
-
-bool read(Bytes bytes, Table& out) {
-  std::size_t routes = 0;
-  const bool is_whole = for_each_field(bytes, [&](std::uint16_t tag, Bytes) {
-    routes += tag == 3 ? 1 : 0;
-    return true;
-  });
-  if (!is_whole) return false;
-  // A route takes more than 64 bytes; a lie must not make us reserve more.
-  out.routes.reserve(std::min(routes, bytes.size() / 64));
-  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
-    switch (tag) {
-      case 1:
-        return read(value, out.revision);
-      case 2:
-        return read(value, out.settings);
-      case 3: {
-        auto route = read_route(value);
-        if (!route) return false;
-        out.routes.push_back(std::move(*route));
-        return true;
-      }
-      default:
-        return true;
-    }
-  });
-}
+using control::read;  // the functions below would hide it
 
 bool read(Bytes bytes, Hello& out) {
   return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
@@ -327,40 +118,6 @@ bool read(Bytes bytes, SetReply& out) {
 
 bool read(Bytes bytes, StatsRequest&) {
   return for_each_field(bytes, [](std::uint16_t, Bytes) { return true; });
-}
-
-bool read(Bytes bytes, ListenerStats& out) {
-  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
-    switch (tag) {
-      case 1:
-        return read(value, out.configured);
-      case 2:
-        return read(value, out.bound_port);
-      case 3:
-        return read(value, out.problem);
-      default:
-        return true;
-    }
-  });
-}
-
-bool read(Bytes bytes, RouteStats& out) {
-  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
-    switch (tag) {
-      case 1:
-        return read(value, out.name);
-      case 2:
-        return read(value, out.active);
-      case 3:
-        return read(value, out.connections);
-      case 4:
-        return read(value, out.bytes_to_target);
-      case 5:
-        return read(value, out.bytes_to_client);
-      default:
-        return true;
-    }
-  });
 }
 
 bool read_closed(Bytes bytes, std::map<std::string, std::uint64_t>& out) {
@@ -469,12 +226,6 @@ Result<Envelope> decode(std::span<const std::uint8_t> body) {
   auto message = decode_message(*type, *in.bytes(in.remaining()));
   if (!message) return fail(std::move(message).error());
   return Envelope{*id, std::move(*message)};
-}
-
-Result<Table> decode_table(std::span<const std::uint8_t> bytes) {
-  Table table;
-  if (!read(bytes, table)) return fail(malformed("a route table that is cut off or out of range"));
-  return table;
 }
 
 }  // namespace adit::control

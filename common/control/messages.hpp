@@ -77,9 +77,9 @@ struct Route {
   HostPattern pattern;       ///< which server names and HTTP hosts it serves
   std::uint16_t port = 443;  ///< configured public port; 0 lets the kernel choose
   std::string site;
-  std::vector<Target> targets;    ///< at least one
-  Milliseconds drain{5000};       ///< how long its connections may go on after its removal
-  std::optional<PlainHttp> http;  ///< nothing: plain HTTP does not know it
+  std::vector<Target> targets;  ///< at least one
+  Milliseconds drain{5000};     ///< how long its connections may go on after its removal
+  std::optional<PlainHttp> http = std::nullopt;  ///< nothing: plain HTTP does not know it
 
   /// Whether clients of `public_port` are its.
   [[nodiscard]] bool is_on(const PublicPort& public_port) const {

@@ -114,7 +114,8 @@ Error explain(const std::string& program, const std::string& interface, const st
   if (says("TUN device") && (says("no such file") || says("does not exist"))) {
     return {Errc::NotFound,
             fmt::format("{}: there is no /dev/net/tun: load the kernel's tun module, or give the "
-                        "container that device [{}]",
+                        "container that device; in a unit without devices: systemctl start "
+                        "adit-wireguard [{}]",
                         what, line),
             0};
   }

@@ -1,0 +1,185 @@
+// Bytes -> a route table and what it is made of.
+#include <optional>
+#include <utility>
+
+#include "common/control/codec.hpp"
+#include "common/control/field_reader.hpp"
+
+namespace adit::control {
+
+namespace {
+
+using control::read;  // the functions below would hide it
+
+bool read(Bytes bytes, Target& out) {
+  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
+    switch (tag) {
+      case 1:
+        return read(value, out.endpoint.address);
+      case 2:
+        return read(value, out.endpoint.port);
+      case 3:
+        return read(value, out.weight);
+      default:
+        return true;
+    }
+  });
+}
+
+bool read(Bytes bytes, PlainHttp& out) {
+  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
+    switch (tag) {
+      case 1:
+        return read(value, out.port);
+      case 2:
+        return read(value, out.action, HttpAction::Forward);
+      case 3:
+        return read(value, out.target.address);
+      case 4:
+        return read(value, out.target.port);
+      default:
+        return true;
+    }
+  });
+}
+
+std::optional<Route> read_route(Bytes bytes) {
+  std::optional<HostPattern> pattern;
+  std::string pattern_text;
+  Route route{
+      .name = {}, .pattern = *HostPattern::parse("*"), .port = 443, .site = {}, .targets = {}};
+  const bool is_whole = for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
+    switch (tag) {
+      case 1:
+        return read(value, route.name);
+      case 2: {
+        read(value, pattern_text);
+        const auto parsed = HostPattern::parse(pattern_text);
+        if (parsed) pattern = *parsed;
+        return parsed.has_value();
+      }
+      case 3:
+        return read(value, route.port);
+      case 4:
+        return read(value, route.site);
+      case 5: {
+        Target target;
+        if (!read(value, target)) return false;
+        route.targets.push_back(target);
+        return true;
+      }
+      case 6:
+        return read(value, route.drain);
+      case 7:
+        return read(value, route.http.emplace());
+      default:
+        return true;
+    }
+  });
+  if (!is_whole || !pattern) return std::nullopt;
+  route.pattern = *pattern;
+  return route;
+}
+
+bool read(Bytes bytes, Timeouts& out) {
+  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
+    switch (tag) {
+      case 1:
+        return read(value, out.hello);
+      case 2:
+        return read(value, out.connect);
+      case 3:
+        return read(value, out.hold);
+      case 4:
+        return read(value, out.idle);
+      case 5:
+        return read(value, out.half_closed);
+      default:
+        return true;
+    }
+  });
+}
+
+bool read(Bytes bytes, Settings& out) {
+  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
+    switch (tag) {
+      case 1:
+        return append(value, out.addresses);
+      case 2:
+        return read(value, out.timeouts);
+      case 3:
+        return read(value, out.limits);
+      case 4:
+        return read(value, out.privacy, Privacy::None);
+      default:
+        return true;
+    }
+  });
+}
+
+}  // namespace
+
+bool read(Bytes bytes, ListenAddress& out) {
+  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
+    switch (tag) {
+      case 1:
+        return read(value, out.address);
+      case 2:
+        return read(value, out.port);
+      case 3:
+        return read(value, out.protocol, Protocol::Http);
+      default:
+        return true;
+    }
+  });
+}
+
+bool read(Bytes bytes, Limits& out) {
+  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
+    switch (tag) {
+      case 1:
+        return read(value, out.connections);
+      case 2:
+        return read(value, out.connections_per_client);
+      case 3:
+        return read(value, out.rate_per_client);
+      default:
+        return true;
+    }
+  });
+}
+
+bool read(Bytes bytes, Table& out) {
+  std::size_t routes = 0;
+  const bool is_whole = for_each_field(bytes, [&](std::uint16_t tag, Bytes) {
+    routes += tag == 3 ? 1 : 0;
+    return true;
+  });
+  if (!is_whole) return false;
+  // A route takes more than 64 bytes; a lie must not make us reserve more.
+  out.routes.reserve(std::min(routes, bytes.size() / 64));
+  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
+    switch (tag) {
+      case 1:
+        return read(value, out.revision);
+      case 2:
+        return read(value, out.settings);
+      case 3: {
+        auto route = read_route(value);
+        if (!route) return false;
+        out.routes.push_back(std::move(*route));
+        return true;
+      }
+      default:
+        return true;
+    }
+  });
+}
+
+Result<Table> decode_table(std::span<const std::uint8_t> bytes) {
+  Table table;
+  if (!read(bytes, table)) return fail(malformed("a route table that is cut off or out of range"));
+  return table;
+}
+
+}  // namespace adit::control
