@@ -12,7 +12,9 @@ void RemovalGate::replace(const control::Table& before, const control::Table& af
   for (const control::Route& route : after.routes) kept.emplace(route.name, &route);
   for (const control::Route& route : before.routes) {
     const auto found = kept.find(route.name);
-    if (found != kept.end() && found->second->targets == route.targets) continue;
+    const bool is_same = found != kept.end() && found->second->targets == route.targets &&
+                         found->second->http == route.http;
+    if (is_same) continue;
     pending_ = std::max(pending_, route.drain);
   }
 }

@@ -26,6 +26,7 @@ class FakeRelay final : public RelayLink {
   std::vector<std::string> check_problems;
   std::vector<std::string> set_problems;
   std::optional<control::Table> live;
+  std::function<void()> on_set;  ///< called once a table is live
   int checks = 0;
   int sets = 0;
 
@@ -39,6 +40,7 @@ class FakeRelay final : public RelayLink {
     ++sets;
     if (away) return fail(*away);
     if (set_problems.empty()) live = table;
+    if (on_set) on_set();
     return control::SetReply{set_problems, "", live ? live->revision : 0};
   }
 

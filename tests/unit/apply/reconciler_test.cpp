@@ -226,6 +226,37 @@ TEST_CASE("reconciler: a host that moves away leaves its old network after its d
   CHECK(world.tunnel.link->kernel_routes.size() == 1);
 }
 
+TEST_CASE("reconciler: the drain also ends in time when the relay was slow to tell of its table",
+          "[controller]") {
+  World world;
+  REQUIRE(world.apply(kHome));
+  world.relay.on_set = [&] { world.relay.away = Error{Errc::Unavailable, "busy", 0}; };
+  REQUIRE(world.change(Rollback{0}));
+  live(world, Seconds{1});
+  world.relay.away.reset();
+  live(world, Seconds{4});
+  CHECK(world.tunnel.link);
+  live(world, Seconds{3});  // sooner than the next look at a tunnel where nothing happens
+  CHECK_FALSE(world.tunnel.link);
+}
+
+TEST_CASE("reconciler: a host whose plain HTTP moves away keeps its network meanwhile",
+          "[controller]") {
+  World world;
+  const auto with = [](const std::string& networks, const std::string& http_target) {
+    return "sites:\n  home: {public_key: " + kKeyText + ", networks: [" + networks +
+           "], target: 10.30.0.200:443}\nhosts:\n  app.example.com: {site: home, http: forward, "
+           "http_target: " +
+           http_target + "}\n";
+  };
+  REQUIRE(world.apply(with("10.30.0.0/24, 10.31.0.0/24", "10.31.0.200:80")));
+  REQUIRE(world.apply(with("10.30.0.0/24", "10.30.0.200:80")));
+  live(world, Seconds{4});
+  CHECK(world.tunnel.link->kernel_routes.size() == 2);
+  live(world, Seconds{2});
+  CHECK(world.tunnel.link->kernel_routes.size() == 1);
+}
+
 TEST_CASE("reconciler: a controller without records leaves a serving relay alone", "[controller]") {
   World world;
   world.relay.live.emplace().revision = 7;
