@@ -142,6 +142,8 @@ def test_an_interface_adit0_of_somebody_else():
         # Its owner takes it away. Where WireGuard is a process, that is the unit's, which was skipped at the boot.
         machine.run("ip", "link", "del", "adit0")
         machine.run("systemctl", "start", "adit-wireguard")
+        machine.wait_until("wireguard-go serves adit0", lambda: machine.status(
+            "test", "-S", "/run/wireguard/adit0.sock")[0] == 0)
         machine.run("adit", "host", "add", NAME, "--site", "home")
         vps.serves(world, 90)
 
