@@ -264,4 +264,13 @@ inline const std::string kHome = "sites:\n  home: {public_key: " + kKeyText +
 inline const std::string kDirect =
     "hosts:\n  app.example.com: {site: direct, target: 127.0.0.1:9}\n";
 
+/// Lets time pass in small steps, as the worker does, for `duration`.
+inline void live(World& world, Milliseconds duration) {
+  const TimePoint end = world.now.steady + duration;
+  while (world.now.steady < end) {
+    world.reconciler.tick(world.now);
+    world.pass(Milliseconds{250});
+  }
+}
+
 }  // namespace adit::apply::test
