@@ -1,5 +1,4 @@
 // Bytes -> messages.
-#include <algorithm>
 #include <map>
 #include <utility>
 

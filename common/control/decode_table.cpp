@@ -1,4 +1,5 @@
 // Bytes -> a route table and what it is made of.
+#include <algorithm>
 #include <optional>
 #include <utility>
 

@@ -88,19 +88,24 @@ def store_on_a_disk_of_its_own(machine, size, filled):
                 pass
 
 
+def comes_back_and_refuses_changes(machine, world, cause):
+    """A boot with a store that cannot be written: home is served, a change is refused in one line."""
+    machine.boot()
+    vps.serves(world)
+    vps.wait_until_up(machine)
+    code, said = machine.status("adit", "host", "add", "more.example.test", "--site", "home")
+    assert code == 1 and said.startswith("adit: ") and said.count("\n") == 1, (code, said)
+    vps.say(said.strip())
+    few_lines(machine)
+    says(machine, cause)
+
+
 def test_the_store_is_full():
     with vps.at_work() as (machine, world):
         machine.switch_off()
         store_on_a_disk_of_its_own(machine, "1m", filled=True)
         machine.binds.append(f"--bind={STORE}:/var/lib/adit")
-        machine.boot()
-        vps.serves(world)
-        vps.wait_until_up(machine)
-        code, said = machine.status("adit", "host", "add", "more.example.test", "--site", "home")
-        assert code == 1 and said.startswith("adit: ") and said.count("\n") == 1, (code, said)
-        vps.say(said.strip())
-        few_lines(machine)
-        says(machine, "ENOSPC")
+        comes_back_and_refuses_changes(machine, world, "ENOSPC")
         os.unlink(f"{STORE}/ballast")
         machine.wait_until("changes are taken again", lambda: machine.status(
             "adit", "host", "add", "more.example.test", "--site", "home")[0] == 0, 30)
@@ -111,14 +116,7 @@ def test_the_store_is_read_only():
         machine.switch_off()
         store_on_a_disk_of_its_own(machine, "8m", filled=False)
         machine.binds.append(f"--bind-ro={STORE}:/var/lib/adit")
-        machine.boot()
-        vps.serves(world)
-        vps.wait_until_up(machine)
-        code, said = machine.status("adit", "host", "add", "more.example.test", "--site", "home")
-        assert code == 1 and said.startswith("adit: ") and said.count("\n") == 1, (code, said)
-        vps.say(said.strip())
-        few_lines(machine)
-        says(machine, "EROFS")
+        comes_back_and_refuses_changes(machine, world, "EROFS")
 
 
 def test_an_interface_adit0_of_somebody_else():
