@@ -1,6 +1,5 @@
 #include "relay/connection.hpp"
 
-#include <algorithm>
 #include <cassert>
 #include <cerrno>
 #include <utility>
@@ -18,21 +17,6 @@ namespace {
 /// bytes would send RST, which takes the alert away again.
 constexpr Milliseconds kLingerTime{1000};
 constexpr std::uint32_t kLingerBytes = 1U << 20;
-
-CloseReason reason_of_failed_dial(int error) {
-  switch (error) {
-    case ECONNREFUSED:
-    case ECONNRESET:
-      return CloseReason::TargetRefused;
-    case ETIMEDOUT:
-      return CloseReason::TargetTimeout;
-    case EMFILE:
-    case ENFILE:
-      return CloseReason::OutOfDescriptors;
-    default:
-      return CloseReason::TargetUnreachable;
-  }
-}
 
 }  // namespace
 
@@ -128,124 +112,6 @@ void Connection::end(CloseReason reason) {
   static_cast<void>(finish(state_ == State::Answering ? reason_ : reason));
 }
 
-// --- AwaitingHello
-
-Connection::Next Connection::read_hello(int) {
-  const std::size_t held = hello_ ? hello_->bytes.size() : 0;
-  const std::size_t most = is_http() ? kMaxHeadBytes + 1 : kMaxBufferedBytes;
-  const auto room = worker_->scratch();
-  const ssize_t count =
-      ::recv(client_.fd.get(), room.data(), std::min(room.size(), most - held), 0);
-  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return Next::Continue;
-  if (count <= 0) {
-    return finish(hello_ ? CloseReason::ClientLeftInHello : CloseReason::ClientLeftBeforeHello);
-  }
-  if (!hello_) hello_ = worker_->hello_buffers().lend();
-  const auto bytes = room.first(static_cast<std::size_t>(count));
-  if (!hello_ || !worker_->hello_buffers().append(*hello_, bytes)) {
-    reset_on_close(client_.fd.get());
-    return finish(CloseReason::RefusedOverHelloLimit);
-  }
-  return is_http() ? take_head(hello_->head_reader.feed(hello_->bytes))
-                   : take_hello(hello_->reader.feed(hello_->bytes));
-}
-
-Connection::Next Connection::take_hello(ParseStatus status) {
-  switch (status) {
-    case ParseStatus::NeedMore:
-      return Next::Continue;
-    case ParseStatus::Complete:
-      return choose_route();
-    case ParseStatus::NotTls:
-      return refuse(CloseReason::RefusedNotTls, std::nullopt);
-    case ParseStatus::Malformed:
-      return refuse(CloseReason::RefusedMalformedHello, hello_->reader.alert());
-    case ParseStatus::TooLarge:
-      return refuse(CloseReason::RefusedHelloTooLarge, hello_->reader.alert());
-  }
-  return finish(CloseReason::InternalError);
-}
-
-Connection::Next Connection::choose_route() {
-  host_ = hello_->reader.hello().server_name;
-  auto route = worker_->find_route(port_, host_ ? &*host_ : nullptr);
-  if (!route) {
-    return refuse(host_ ? CloseReason::RefusedUnknownName : CloseReason::RefusedNoName,
-                  Alert::UnrecognizedName);
-  }
-  return take_route(std::move(route));
-}
-
-Connection::Next Connection::take_route(std::shared_ptr<const Route> route) {
-  route_ = std::move(route);
-  route_->state->active.fetch_add(1, std::memory_order_relaxed);
-  route_->state->connections.fetch_add(1, std::memory_order_relaxed);
-  return dial_target();
-}
-
-void Connection::leave_hello() {
-  if (state_ == State::AwaitingHello) worker_->hello_budget().leave();
-}
-
-// --- Connecting, SendingHello
-
-Connection::Next Connection::dial_target() {
-  auto fd = dial(target());
-  if (!fd) return refuse_unreachable(reason_of_failed_dial(fd.error().sys_errno));
-  target_.fd = std::move(*fd);
-  auto poll = uv::Poll::create(worker_->loop(), target_.fd.get(), &on_target, this);
-  if (!poll) return refuse_unreachable(CloseReason::InternalError);
-  target_.poll = std::move(*poll);
-  leave_hello();
-  state_ = State::Connecting;
-  worker_->arm(*this, worker_->now() + worker_->timeouts().connect);
-  return Next::Continue;
-}
-
-Connection::Next Connection::while_connecting(Peer peer, int status, int events) {
-  if (peer == Peer::Target) {
-    return state_ == State::Connecting ? on_connected() : send_hello();
-  }
-  if (status < 0) return on_broken(Peer::Client, 0);
-  // What it sends already waits in its receive queue; only its going away is of interest.
-  if ((events & UV_READABLE) != 0) is_client_early_ = true;
-  if ((events & UV_DISCONNECT) != 0) client_.has_hung_up = true;
-  return (events & UV_PRIORITIZED) != 0 ? on_prioritized(Peer::Client) : Next::Continue;
-}
-
-Connection::Next Connection::on_connected() {
-  if (const int error = take_socket_error(target_.fd.get()); error != 0) {
-    return refuse_unreachable(reason_of_failed_dial(error));
-  }
-  state_ = State::SendingHello;
-  return send_hello();
-}
-
-Connection::Next Connection::send_hello() {
-  const std::span<const std::uint8_t> left =
-      std::span<const std::uint8_t>(hello_->bytes).subspan(hello_->sent);
-  const ssize_t count = ::send(target_.fd.get(), left.data(), left.size(), MSG_NOSIGNAL);
-  if (count < 0) {
-    if (errno == EAGAIN || errno == EINTR) return Next::Continue;
-    return on_broken(Peer::Target, errno);
-  }
-  const auto sent = static_cast<std::size_t>(count);
-  hello_->sent += sent;
-  bytes_to_target_ += sent;
-  worker_->own_counters().bytes_to_target.add(sent);
-  route_->state->bytes_to_target.fetch_add(sent, std::memory_order_relaxed);
-  if (sent == left.size()) enter_relaying();
-  return Next::Continue;
-}
-
-void Connection::enter_relaying() {
-  worker_->hello_buffers().give_back(std::move(hello_));
-  state_ = State::Relaying;
-  client_.has_hung_up = false;
-  last_activity_ = worker_->now();
-  worker_->arm(*this, last_activity_ + silence_allowed());
-}
-
 // --- Answering, Closed
 
 Connection::Next Connection::refuse(CloseReason reason, std::optional<Alert> alert) {
@@ -297,6 +163,10 @@ Connection::Next Connection::finish(CloseReason reason) {
   reason_ = reason;
   state_ = State::Closed;
   return Next::Finished;
+}
+
+void Connection::leave_hello() {
+  if (state_ == State::AwaitingHello) worker_->hello_budget().leave();
 }
 
 // --- which readiness is waited for

@@ -1,0 +1,67 @@
+// Connection in its state AwaitingHello: the client's first bytes, up to the choice of a route.
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include <sys/socket.h>
+
+#include "relay/connection.hpp"
+#include "relay/socket_options.hpp"
+#include "relay/worker.hpp"
+
+namespace adit::relay {
+
+Connection::Next Connection::read_hello(int) {
+  const std::size_t held = hello_ ? hello_->bytes.size() : 0;
+  const std::size_t most = is_http() ? kMaxHeadBytes + 1 : kMaxBufferedBytes;
+  const auto room = worker_->scratch();
+  const ssize_t count =
+      ::recv(client_.fd.get(), room.data(), std::min(room.size(), most - held), 0);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return Next::Continue;
+  if (count <= 0) {
+    return finish(hello_ ? CloseReason::ClientLeftInHello : CloseReason::ClientLeftBeforeHello);
+  }
+  if (!hello_) hello_ = worker_->hello_buffers().lend();
+  const auto bytes = room.first(static_cast<std::size_t>(count));
+  if (!hello_ || !worker_->hello_buffers().append(*hello_, bytes)) {
+    reset_on_close(client_.fd.get());
+    return finish(CloseReason::RefusedOverHelloLimit);
+  }
+  return is_http() ? take_head(hello_->head_reader.feed(hello_->bytes))
+                   : take_hello(hello_->reader.feed(hello_->bytes));
+}
+
+Connection::Next Connection::take_hello(ParseStatus status) {
+  switch (status) {
+    case ParseStatus::NeedMore:
+      return Next::Continue;
+    case ParseStatus::Complete:
+      return choose_route();
+    case ParseStatus::NotTls:
+      return refuse(CloseReason::RefusedNotTls, std::nullopt);
+    case ParseStatus::Malformed:
+      return refuse(CloseReason::RefusedMalformedHello, hello_->reader.alert());
+    case ParseStatus::TooLarge:
+      return refuse(CloseReason::RefusedHelloTooLarge, hello_->reader.alert());
+  }
+  return finish(CloseReason::InternalError);
+}
+
+Connection::Next Connection::choose_route() {
+  host_ = hello_->reader.hello().server_name;
+  auto route = worker_->find_route(port_, host_ ? &*host_ : nullptr);
+  if (!route) {
+    return refuse(host_ ? CloseReason::RefusedUnknownName : CloseReason::RefusedNoName,
+                  Alert::UnrecognizedName);
+  }
+  return take_route(std::move(route));
+}
+
+Connection::Next Connection::take_route(std::shared_ptr<const Route> route) {
+  route_ = std::move(route);
+  route_->state->active.fetch_add(1, std::memory_order_relaxed);
+  route_->state->connections.fetch_add(1, std::memory_order_relaxed);
+  return dial_target();
+}
+
+}  // namespace adit::relay
