@@ -18,6 +18,8 @@ std::string_view to_string(CloseReason reason) {
       return "idle_timeout";
     case CloseReason::HalfClosedTimeout:
       return "half_closed_timeout";
+    case CloseReason::Killed:
+      return "killed";
     case CloseReason::RouteRemoved:
       return "route_removed";
     case CloseReason::Redirected:
@@ -54,12 +56,16 @@ std::string_view to_string(CloseReason reason) {
       return "refused_over_global_limit";
     case CloseReason::RefusedOverHelloLimit:
       return "refused_over_hello_limit";
+    case CloseReason::RefusedOverHoldLimit:
+      return "refused_over_hold_limit";
     case CloseReason::TargetRefused:
       return "target_refused";
     case CloseReason::TargetUnreachable:
       return "target_unreachable";
     case CloseReason::TargetTimeout:
       return "target_timeout";
+    case CloseReason::SiteDown:
+      return "site_down";
     case CloseReason::Shutdown:
       return "shutdown";
     case CloseReason::OutOfDescriptors:
@@ -71,7 +77,7 @@ std::string_view to_string(CloseReason reason) {
 }
 
 bool is_refusal(CloseReason reason) {
-  return reason >= CloseReason::RefusedNotTls && reason <= CloseReason::RefusedOverHelloLimit;
+  return reason >= CloseReason::RefusedNotTls && reason <= CloseReason::RefusedOverHoldLimit;
 }
 
 bool is_early_leave(CloseReason reason) {
@@ -80,7 +86,7 @@ bool is_early_leave(CloseReason reason) {
 }
 
 bool is_unserved(CloseReason reason) {
-  return (reason >= CloseReason::Redirected && reason <= CloseReason::TargetTimeout) ||
+  return (reason >= CloseReason::Redirected && reason <= CloseReason::SiteDown) ||
          reason == CloseReason::OutOfDescriptors || reason == CloseReason::InternalError;
 }
 

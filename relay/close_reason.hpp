@@ -18,6 +18,7 @@ enum class CloseReason : std::uint8_t {
   TargetUnresponsive,  ///< likewise the target
   IdleTimeout,         ///< no byte in either direction for `timeouts.idle`
   HalfClosedTimeout,   ///< one side closed, the other was silent for `timeouts.half_closed`
+  Killed,              ///< a controller ended it; both sides were reset
   RouteRemoved,        ///< its route left the table and `drain` is over
   // The relay answered by itself, as it was told to.
   Redirected,  ///< a plain HTTP request, to HTTPS
@@ -39,10 +40,12 @@ enum class CloseReason : std::uint8_t {
   RefusedOverClientRate,
   RefusedOverGlobalLimit,
   RefusedOverHelloLimit,  ///< too many connections wait for their ClientHello
+  RefusedOverHoldLimit,   ///< too many wait for a site that is down: internal_error, or 502
   // The target could not be reached: alert internal_error, or status 502 or 504.
   TargetRefused,      ///< RST to our SYN
   TargetUnreachable,  ///< no kernel route, ICMP unreachable, or no source port left
   TargetTimeout,      ///< no answer within `timeouts.connect`
+  SiteDown,           ///< its site was not up again within `timeouts.hold`
   // Ours.
   Shutdown,          ///< the relay ends
   OutOfDescriptors,  ///< EMFILE or ENFILE where one was needed

@@ -35,7 +35,8 @@ Connection::~Connection() {
   to_target_.close(worker_->pipes());
   to_client_.close(worker_->pipes());
   if (hello_) worker_->hello_buffers().give_back(std::move(hello_));
-  if (state_ == State::AwaitingHello) worker_->hello_budget().leave();
+  leave_hello();
+  leave_hold();
 }
 
 Connection::Next Connection::start() {
@@ -43,8 +44,9 @@ Connection::Next Connection::start() {
   if (!poll) return finish(CloseReason::InternalError);
   client_.poll = std::move(*poll);
   worker_->arm(*this, started_ + worker_->timeouts().hello);
+  const Next next = is_raw() ? choose_raw_route() : Next::Continue;
   update_interest();
-  return Next::Continue;
+  return next;
 }
 
 void Connection::on_client(void* context, int status, int events) noexcept {
@@ -69,6 +71,8 @@ Connection::Next Connection::advance(Peer peer, int status, int events) {
   switch (state_) {
     case State::AwaitingHello:
       return read_hello(status);
+    case State::Holding:
+      return while_holding(status, events);
     case State::Connecting:
     case State::SendingHello:
       return while_connecting(peer, status, events);
@@ -88,6 +92,8 @@ Connection::Next Connection::on_deadline() {
       // Browsers open connections in advance: who said nothing gets no answer.
       if (is_http() && hello_) return refuse_http(CloseReason::RefusedHelloTimeout, 408);
       return finish(CloseReason::RefusedHelloTimeout);
+    case State::Holding:
+      return refuse_unreachable(CloseReason::SiteDown);
     case State::Connecting:
     case State::SendingHello:
       return refuse_unreachable(CloseReason::TargetTimeout);
@@ -112,6 +118,12 @@ void Connection::end(CloseReason reason) {
   static_cast<void>(finish(state_ == State::Answering ? reason_ : reason));
 }
 
+void Connection::kill() {
+  reset_on_close(client_.fd.get());
+  if (target_.fd.is_open()) reset_on_close(target_.fd.get());
+  end(CloseReason::Killed);
+}
+
 // --- Answering, Closed
 
 Connection::Next Connection::refuse(CloseReason reason, std::optional<Alert> alert) {
@@ -123,13 +135,21 @@ Connection::Next Connection::refuse(CloseReason reason, std::optional<Alert> ale
 Connection::Next Connection::refuse_unreachable(CloseReason reason) {
   constexpr unsigned kBadGateway = 502;
   constexpr unsigned kGatewayTimeout = 504;
+  if (is_raw()) return refuse_raw(reason);
   if (!is_http()) return refuse(reason, Alert::InternalError);
   return refuse_http(reason, reason == CloseReason::TargetTimeout ? kGatewayTimeout : kBadGateway);
+}
+
+/// In whatever protocol, a reset is understood.
+Connection::Next Connection::refuse_raw(CloseReason reason) {
+  reset_on_close(client_.fd.get());
+  return finish(reason);
 }
 
 /// The last word to the client, `bytes` (may be empty); then its end is awaited.
 Connection::Next Connection::answer(CloseReason reason, std::span<const std::uint8_t> bytes) {
   leave_hello();
+  leave_hold();
   reason_ = reason;
   state_ = State::Answering;
   target_.poll.close();
@@ -157,6 +177,7 @@ Connection::Next Connection::linger(int status) {
 
 Connection::Next Connection::finish(CloseReason reason) {
   leave_hello();
+  leave_hold();
   // Bytes that still wait will never come: their receiver must not take this for the end.
   if (to_target_.is_blocked()) reset_on_close(target_.fd.get());
   if (to_client_.is_blocked()) reset_on_close(client_.fd.get());
@@ -201,6 +222,7 @@ int Connection::client_interest() const {
     case State::AwaitingHello:
     case State::Answering:
       return UV_READABLE;
+    case State::Holding:
     case State::Connecting:
     case State::SendingHello:
       // Rarely does a client speak before it has an answer: READABLE, which stays armed for

@@ -4,6 +4,10 @@
 //   AwaitingHello -- whole hello, a route -----> Connecting    (target dialled)
 //                 -- no route, malformed, ... -> Answering     (alert or status sent)
 //                 -- client left --------------> Closed
+//                 -- its site is away -------> Holding
+//   Holding       -- the site is up -----------> Connecting
+//                 -- for too long -------------> Answering
+//                 -- client left --------------> Closed
 //   Connecting    -- target accepted ----------> SendingHello
 //                 -- target down, timeout -----> Answering
 //                 -- client reset -------------> Closed
@@ -11,6 +15,7 @@
 //   Relaying      -- both FINs passed on, a reset passed on, idle, route removed -> Closed
 //   Answering     -- client closed, or briefly no more -> Closed
 //
+// On a raw port nothing is read first: the target is dialled at once, and Relaying follows.
 // On a port of plain HTTP the hello is the head of the first request, which may be answered here
 // (connection_http.cpp); from Connecting on there is no difference.
 //
@@ -43,6 +48,7 @@ class Connection final : public TimerNode {
  public:
   enum class State : std::uint8_t {
     AwaitingHello,
+    Holding,
     Connecting,
     SendingHello,
     Relaying,
@@ -68,6 +74,16 @@ class Connection final : public TimerNode {
 
   /// From outside: the relay ends, the route is gone.
   void end(CloseReason reason);
+  /// Likewise, with a reset to both sides.
+  void kill();
+
+  /// Whether it waits for the site of its route, which site_is_up() ends. It may be gone after
+  /// that.
+  [[nodiscard]] bool is_held() const;
+  void site_is_up();
+
+  /// What is to be told of it now, or after its end. On its worker's thread.
+  [[nodiscard]] control::ConnectionRecord record() const;
 
   [[nodiscard]] std::uint64_t id() const { return id_; }
 
@@ -115,9 +131,12 @@ class Connection final : public TimerNode {
   Next read_hello(int status);
   Next take_hello(ParseStatus status);
   Next choose_route();
+  Next choose_raw_route();
   Next take_head(HeadStatus status);
   Next choose_http_route(const HttpHead& head);
   Next take_route(std::shared_ptr<const Route> route);
+  Next dial_or_hold();
+  Next while_holding(int status, int events);
   Next dial_target();
   Next while_connecting(Peer peer, int status, int events);
   Next on_connected();
@@ -129,11 +148,13 @@ class Connection final : public TimerNode {
   Next linger(int status);
   Next refuse(CloseReason reason, std::optional<Alert> alert);
   Next refuse_http(CloseReason reason, unsigned code);
+  Next refuse_raw(CloseReason reason);
   Next refuse_unreachable(CloseReason reason);
   Next answer(CloseReason reason, std::span<const std::uint8_t> bytes);
   Next finish(CloseReason reason);
   void enter_relaying();
   void leave_hello();
+  void leave_hold();
   void count_moved();
   void update_interest();
   [[nodiscard]] static int reset_interest(const Side& side, bool has_ended);
@@ -143,6 +164,8 @@ class Connection final : public TimerNode {
   [[nodiscard]] Milliseconds silence_allowed() const;
 
   [[nodiscard]] bool is_http() const { return port_.protocol == control::Protocol::Http; }
+
+  [[nodiscard]] bool is_raw() const { return port_.protocol == control::Protocol::Raw; }
 
   Worker* worker_;
   Side client_;
@@ -156,8 +179,11 @@ class Connection final : public TimerNode {
   std::uint64_t bytes_to_target_ = 0;
   std::uint64_t bytes_to_client_ = 0;
   std::uint64_t spliced_bytes_ = 0;
+  std::size_t held_bytes_ = 0;  ///< what Holding counts for
   TimePoint started_;
   TimePoint last_activity_;
+  TimePoint dialled_;             ///< by the clock itself, for connect_us_
+  std::uint64_t connect_us_ = 0;  ///< what the target needed to accept; 0: it has not
   Endpoint client_address_;
   control::PublicPort port_;      ///< of the listener
   bool is_client_early_ = false;  ///< it sent something before its target was connected

@@ -1,4 +1,5 @@
 // Connection in its states Connecting and SendingHello: a target is dialled and gets what is held.
+#include <algorithm>
 #include <cerrno>
 #include <span>
 #include <utility>
@@ -31,6 +32,7 @@ CloseReason reason_of_failed_dial(int error) {
 }  // namespace
 
 Connection::Next Connection::dial_target() {
+  dialled_ = SteadyClock::now();
   auto fd = dial(target());
   if (!fd) return refuse_unreachable(reason_of_failed_dial(fd.error().sys_errno));
   target_.fd = std::move(*fd);
@@ -38,6 +40,7 @@ Connection::Next Connection::dial_target() {
   if (!poll) return refuse_unreachable(CloseReason::InternalError);
   target_.poll = std::move(*poll);
   leave_hello();
+  leave_hold();
   state_ = State::Connecting;
   worker_->arm(*this, worker_->now() + worker_->timeouts().connect);
   return Next::Continue;
@@ -57,6 +60,13 @@ Connection::Next Connection::while_connecting(Peer peer, int status, int events)
 Connection::Next Connection::on_connected() {
   if (const int error = take_socket_error(target_.fd.get()); error != 0) {
     return refuse_unreachable(reason_of_failed_dial(error));
+  }
+  const auto waited = SteadyClock::now() - dialled_;
+  connect_us_ = static_cast<std::uint64_t>(std::max<std::int64_t>(
+      1, std::chrono::duration_cast<std::chrono::microseconds>(waited).count()));
+  if (!hello_) {
+    enter_relaying();
+    return Next::Continue;
   }
   state_ = State::SendingHello;
   return send_hello();
@@ -80,7 +90,7 @@ Connection::Next Connection::send_hello() {
 }
 
 void Connection::enter_relaying() {
-  worker_->hello_buffers().give_back(std::move(hello_));
+  if (hello_) worker_->hello_buffers().give_back(std::move(hello_));
   state_ = State::Relaying;
   client_.has_hung_up = false;
   last_activity_ = worker_->now();

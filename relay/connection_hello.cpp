@@ -57,11 +57,16 @@ Connection::Next Connection::choose_route() {
   return take_route(std::move(route));
 }
 
+Connection::Next Connection::choose_raw_route() {
+  auto route = worker_->find_route(port_, nullptr);
+  return route ? take_route(std::move(route)) : refuse_raw(CloseReason::RefusedNoName);
+}
+
 Connection::Next Connection::take_route(std::shared_ptr<const Route> route) {
   route_ = std::move(route);
   route_->state->active.fetch_add(1, std::memory_order_relaxed);
   route_->state->connections.fetch_add(1, std::memory_order_relaxed);
-  return dial_target();
+  return dial_or_hold();
 }
 
 }  // namespace adit::relay

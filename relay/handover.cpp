@@ -43,7 +43,23 @@ void keep_all_over_exec(const SupervisorState& state, bool is_kept) {
 
 /// How the line of a listener begins.
 std::string_view line_of(control::Protocol protocol) {
-  return protocol == control::Protocol::Http ? "http_listener" : "listener";
+  switch (protocol) {
+    case control::Protocol::Http:
+      return "http_listener";
+    case control::Protocol::Raw:
+      return "raw_listener";
+    case control::Protocol::Tls:
+      break;
+  }
+  return "listener";
+}
+
+std::optional<control::Protocol> protocol_of(std::string_view word) {
+  using control::Protocol;
+  for (const Protocol each : {Protocol::Tls, Protocol::Http, Protocol::Raw}) {
+    if (word == line_of(each)) return each;
+  }
+  return std::nullopt;
 }
 
 /// One line per thing: what, its values, its descriptors.
@@ -78,7 +94,7 @@ bool read_line(const std::string& line, SupervisorState& state) {
     process.link.reset(fd);
     process.is_ready = true;
     state.processes.push_back(std::move(process));
-  } else if (what == line_of(control::Protocol::Tls) || what == line_of(control::Protocol::Http)) {
+  } else if (const auto protocol = protocol_of(what)) {
     std::string text;
     control::ListenAddress address;
     BoundListener listener;
@@ -86,7 +102,7 @@ bool read_line(const std::string& line, SupervisorState& state) {
     const auto parsed = IpAddress::parse(text);
     if (!parsed) return false;
     address.address = *parsed;
-    if (what == line_of(control::Protocol::Http)) address.protocol = control::Protocol::Http;
+    address.protocol = *protocol;
     while (words >> fd) listener.fds.emplace_back(fd);
     state.listeners.adopt(address, std::move(listener));
   } else {

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -15,6 +17,7 @@
 #include "common/version.hpp"
 #include "relay/control_server.hpp"
 #include "relay/data_process.hpp"
+#include "relay/live_connections.hpp"
 #include "relay/resource_limits.hpp"
 #include "relay/sandbox.hpp"
 #include "relay/supervisor_client.hpp"
@@ -107,8 +110,25 @@ class Relay {
     if (check != nullptr) return tables_->check(check->table);
     if (set != nullptr) return tables_->set(*set);
     if (std::holds_alternative<control::StatsRequest>(request)) return stats();
+    if (const auto* sites = std::get_if<control::SiteState>(&request)) return take(*sites);
+    if (const auto* list = std::get_if<control::ConnectionsRequest>(&request)) {
+      return list_connections(workers_, *list);
+    }
+    if (const auto* records = std::get_if<control::RecordsRequest>(&request)) {
+      return shared_.records.read(*records);
+    }
+    if (const auto* kill = std::get_if<control::Kill>(&request)) {
+      return kill_connection(workers_, *kill);
+    }
     if (const auto* unknown = std::get_if<control::Failure>(&request)) return *unknown;
     return control::Failure{"this message is no request"};
+  }
+
+  control::SiteStateReply take(const control::SiteState& sites) {
+    sites_down_ = {sites.down.begin(), sites.down.end()};
+    on_all_workers(workers_,
+                   [&](Worker& worker, std::size_t) { worker.set_sites_down(sites_down_); });
+    return {};
   }
 
   [[nodiscard]] control::Stats stats() const {
@@ -131,6 +151,7 @@ class Relay {
         stats.closed[std::string(to_string(reason))] += counters.closed[i].get();
       }
     }
+    stats.sites_down.assign(sites_down_.begin(), sites_down_.end());
     tables_->fill(stats);
     return stats;
   }
@@ -168,6 +189,7 @@ class Relay {
   uv::Timer drain_timer_;
   uv::Signal terminate_;
   TimePoint drain_until_;
+  std::set<std::string> sites_down_;  ///< as the controller last said
   std::unique_ptr<SupervisorClient> supervisor_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::optional<TableService> tables_;

@@ -29,10 +29,6 @@ std::uint32_t hash_of(control::PublicPort port, const HostPattern& pattern) {
   return hash_of(port, pattern.kind(), pattern.name());
 }
 
-control::PublicPort tls_port(const control::Route& spec) {
-  return {spec.port, control::Protocol::Tls};
-}
-
 control::PublicPort http_port(const control::Route& spec) {
   return {spec.http->port, control::Protocol::Http};
 }
@@ -110,7 +106,7 @@ void RouteTable::index_routes() {
   };
   for (std::uint32_t i = 0; i < routes_.size(); ++i) {
     const control::Route& spec = routes_[i]->spec;
-    insert(by_pattern_, hash_of(tls_port(spec), spec.pattern), i + 1);
+    insert(by_pattern_, hash_of(spec.public_port(), spec.pattern), i + 1);
     if (spec.http) insert(by_pattern_, hash_of(http_port(spec), spec.pattern), i + 1);
     insert(by_name_, hash_of(spec.name), i + 1);
   }
@@ -118,7 +114,7 @@ void RouteTable::index_routes() {
 
 void RouteTable::collect_ports() {
   for (const auto& route : routes_) {
-    ports_.push_back(tls_port(route->spec));
+    ports_.push_back(route->spec.public_port());
     if (route->spec.http) ports_.push_back(http_port(route->spec));
   }
   std::ranges::sort(ports_);

@@ -47,9 +47,10 @@ LinkMessage link_message(LinkType type, std::uint32_t id, const control::ListenA
 
 control::ListenAddress listener_of(const LinkMessage& message) {
   const std::span<const std::uint8_t> bytes(message.address);
-  const bool is_http = message.protocol == static_cast<std::uint8_t>(control::Protocol::Http);
+  // Only a process of this very program speaks here; what it cannot have said is Tls.
+  const bool is_known = message.protocol <= static_cast<std::uint8_t>(control::Protocol::Raw);
   return {IpAddress(bytes.first(message.family == 4 ? 4 : 16)), message.port,
-          is_http ? control::Protocol::Http : control::Protocol::Tls};
+          is_known ? control::Protocol{message.protocol} : control::Protocol::Tls};
 }
 
 LinkMessage link_message(LinkType type, const TableId& table) {

@@ -115,11 +115,34 @@ void check_targets(const control::Route& route, Which which, Problems& out) {
   if (!has_weight) out.add(fmt::format("{}: every target has weight 0", which()));
 }
 
+std::string_view words_of(control::Protocol protocol) {
+  switch (protocol) {
+    case control::Protocol::Http:
+      return "plain HTTP";
+    case control::Protocol::Raw:
+      return "a raw port";
+    case control::Protocol::Tls:
+      break;
+  }
+  return "TLS";
+}
+
+/// Nothing tells the clients of a raw port apart.
+template <class Which>
+void check_raw(const control::Route& route, Which which, Problems& out) {
+  if (route.protocol == control::Protocol::Http) {
+    out.add(fmt::format("{}: plain HTTP is no protocol of the port itself", which()));
+  }
+  if (route.protocol != control::Protocol::Raw) return;
+  if (route.pattern.kind() == HostPattern::Kind::CatchAll && !route.http) return;
+  out.add(fmt::format("{}: a raw port has neither names nor plain HTTP", which()));
+}
+
 /// One port speaks one protocol; ports that the kernel chooses are two.
 void check_protocols(const std::vector<control::Route>& routes, Problems& out) {
   std::set<control::PublicPort> seen;
   for (const control::Route& route : routes) {
-    if (route.port != 0) seen.insert({route.port, control::Protocol::Tls});
+    if (route.port != 0) seen.insert(route.public_port());
     if (route.http && route.http->port != 0) {
       seen.insert({route.http->port, control::Protocol::Http});
     }
@@ -127,7 +150,8 @@ void check_protocols(const std::vector<control::Route>& routes, Problems& out) {
   for (auto port = seen.begin(); port != seen.end(); ++port) {
     const auto next = std::next(port);
     if (next == seen.end() || next->number != port->number) continue;
-    out.add(fmt::format("port {}: routes for TLS and for plain HTTP", port->number));
+    out.add(fmt::format("port {}: routes for {} and for {}", port->number, words_of(port->protocol),
+                        words_of(next->protocol)));
   }
 }
 
@@ -142,7 +166,8 @@ std::vector<std::string> find_problems(const control::Table& table) {
   Seen names(routes.size(),
              [&](std::size_t a, std::size_t b) { return routes[a].name == routes[b].name; });
   Seen patterns(routes.size(), [&](std::size_t a, std::size_t b) {
-    return routes[a].port == routes[b].port && routes[a].pattern == routes[b].pattern;
+    return routes[a].public_port() == routes[b].public_port() &&
+           routes[a].pattern == routes[b].pattern;
   });
   Seen http_patterns(routes.size(), [&](std::size_t a, std::size_t b) {
     return routes[a].http->port == routes[b].http->port && routes[a].pattern == routes[b].pattern;
@@ -163,6 +188,7 @@ std::vector<std::string> find_problems(const control::Table& table) {
                           route.http->port));
     }
     if (route.drain < Milliseconds::zero()) out.add(fmt::format("{}: drain is negative", which()));
+    check_raw(route, which, out);
     check_targets(route, which, out);
   }
   return out.take();

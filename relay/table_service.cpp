@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <latch>
 #include <utility>
 
 #include <fmt/ranges.h>
@@ -52,15 +51,7 @@ TableService::TableService(Parts parts)
 
 void TableService::on_all_workers(
     const std::function<void(Worker&, std::size_t index)>& task) const {
-  auto& workers = *parts_.workers;
-  std::latch done(static_cast<std::ptrdiff_t>(workers.size()));
-  for (std::size_t i = 0; i < workers.size(); ++i) {
-    workers[i]->post([&, i] {
-      task(*workers[i], i);
-      done.count_down();
-    });
-  }
-  done.wait();
+  relay::on_all_workers(*parts_.workers, task);
 }
 
 // --- check and set
@@ -220,7 +211,7 @@ TableService::Addresses TableService::addresses_of(const control::Settings& sett
 TableService::Addresses TableService::addresses_of(const control::Table& table) {
   std::set<control::PublicPort> ports;
   for (const control::Route& route : table.routes) {
-    ports.insert({route.port, control::Protocol::Tls});
+    ports.insert(route.public_port());
     if (route.http) ports.insert({route.http->port, control::Protocol::Http});
   }
   return addresses_of(table.settings, std::vector(ports.begin(), ports.end()));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <latch>
 #include <utility>
 
 #include <pthread.h>
@@ -18,6 +19,18 @@ constexpr Seconds kReportTime{60};
 constexpr std::uint32_t kEndLinesPerSecond = 100;
 constexpr std::uint32_t kTroubleLinesPerMinute = 10;
 }  // namespace
+
+void on_all_workers(const std::vector<std::unique_ptr<Worker>>& workers,
+                    const std::function<void(Worker&, std::size_t index)>& task) {
+  std::latch done(static_cast<std::ptrdiff_t>(workers.size()));
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    workers[i]->post([&, i] {
+      task(*workers[i], i);
+      done.count_down();
+    });
+  }
+  done.wait();
+}
 
 Worker::Worker(Shared& shared)
     : shared_(&shared),
@@ -101,6 +114,43 @@ void Worker::close_all_listeners() {
   listeners_.clear();
 }
 
+void Worker::set_sites_down(std::set<std::string> sites) {
+  sites_down_ = std::move(sites);
+  for (auto next = connections_.begin(); next != connections_.end();) {
+    Connection& connection = *next++;
+    if (connection.is_held() && !is_site_down(connection.route()->spec.site)) {
+      connection.site_is_up();
+    }
+  }
+}
+
+control::Connections Worker::list(const control::ConnectionsRequest& request) const {
+  std::vector<const Connection*> found;
+  for (const Connection& each : connections_) {
+    if (each.id() <= request.after_id) continue;
+    const auto& route = each.route();
+    if (!request.route.empty() && (!route || route->spec.name != request.route)) continue;
+    found.push_back(&each);
+  }
+  const std::size_t count = std::min<std::size_t>(found.size(), request.most);
+  const auto last = found.begin() + static_cast<std::ptrdiff_t>(count);
+  std::ranges::partial_sort(found, last, {}, &Connection::id);
+  control::Connections page;
+  for (auto each = found.begin(); each != last; ++each) {
+    page.connections.push_back((*each)->record());
+  }
+  page.has_more = count < found.size();
+  return page;
+}
+
+bool Worker::kill(std::uint64_t id) {
+  const auto found = std::ranges::find(connections_, id, &Connection::id);
+  if (found == connections_.end()) return false;
+  found->kill();
+  remove(*found);
+  return true;
+}
+
 void Worker::stop() {
   listeners_.clear();
   while (!connections_.empty()) {
@@ -178,6 +228,7 @@ void Worker::remove(Connection& connection) {
     route->state->active.fetch_sub(1, std::memory_order_relaxed);
   }
   log_end(connection);
+  shared_->records.add(connection.record());
   shared_->admission.release(connection.client().address);
   connections_.erase(connection.place);
   if (is_paused_) resume_accepting();

@@ -10,6 +10,8 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -20,10 +22,12 @@
 #include "relay/connection.hpp"
 #include "relay/counters.hpp"
 #include "relay/hello_buffers.hpp"
+#include "relay/hold_budget.hpp"
 #include "relay/listener.hpp"
 #include "relay/log_limiter.hpp"
 #include "relay/pipe_pool.hpp"
 #include "relay/pump.hpp"
+#include "relay/record_log.hpp"
 #include "relay/refusal_log.hpp"
 #include "relay/route_table.hpp"
 #include "relay/timer_wheel.hpp"
@@ -39,9 +43,17 @@ struct Shared {
   PipeBudget pipes;
   std::size_t spare_pipes;  ///< of each worker, so that none hoards what others need
   HelloBudget hellos;
+  HoldBudget holds;
   RefusalLog refusals;
+  RecordLog records;
   std::atomic<std::uint64_t> last_connection_id{0};
 };
+
+class Worker;
+
+/// Runs `task` on the thread of each of `workers`, which are started, and waits for all of them.
+void on_all_workers(const std::vector<std::unique_ptr<Worker>>& workers,
+                    const std::function<void(Worker&, std::size_t index)>& task);
 
 /// What a worker runs from now on.
 struct WorkerUpdate {
@@ -81,6 +93,12 @@ class Worker {
   /// Takes what is queued on the listeners of `address` and closes them.
   void close_listeners(const control::ListenAddress& address);
   void close_all_listeners();
+  /// The sites that are down from now on; clients of the others are not held any longer.
+  void set_sites_down(std::set<std::string> sites);
+  /// Its part of a page of live connections: those of `request` with the lowest ids.
+  [[nodiscard]] control::Connections list(const control::ConnectionsRequest& request) const;
+  /// Resets the connection `id`; false: it is not here.
+  bool kill(std::uint64_t id);
   /// Ends every connection and the thread.
   void stop();
 
@@ -114,6 +132,12 @@ class Worker {
   [[nodiscard]] HelloBuffers& hello_buffers() { return hello_buffers_; }
 
   [[nodiscard]] HelloBudget& hello_budget() { return shared_->hellos; }
+
+  [[nodiscard]] HoldBudget& hold_budget() { return shared_->holds; }
+
+  [[nodiscard]] bool is_site_down(const std::string& site) const {
+    return !sites_down_.empty() && sites_down_.contains(site);
+  }
 
   [[nodiscard]] PipePool& pipes() { return pipes_; }
 
@@ -155,6 +179,7 @@ class Worker {
   LogLimiter trouble_lines_;
   std::shared_ptr<const RouteTable> table_;
   std::shared_ptr<const RouteTable> previous_;
+  std::set<std::string> sites_down_;
   std::uint16_t chosen_https_port_ = 0;
   std::unordered_map<const RouteState*, Draining> draining_;
   TimePoint drain_due_;

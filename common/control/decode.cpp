@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "common/control/codec.hpp"
+#include "common/control/connection_codec.hpp"
 #include "common/control/field_reader.hpp"
 #include "common/control/message_type.hpp"
 
@@ -171,10 +172,21 @@ bool read(Bytes bytes, Stats& out) {
         return append(value, out.routes);
       case 16:
         return read(value, out.cache_problem);
+      case 17:
+        return append(value, out.sites_down);
       default:
         return true;
     }
   });
+}
+
+bool read(Bytes bytes, SiteState& out) {
+  return for_each_field(
+      bytes, [&](std::uint16_t tag, Bytes value) { return tag != 1 || append(value, out.down); });
+}
+
+bool read(Bytes bytes, SiteStateReply&) {
+  return for_each_field(bytes, [](std::uint16_t, Bytes) { return true; });
 }
 
 bool read(Bytes bytes, Failure& out) {
@@ -209,6 +221,22 @@ Result<Message> decode_message(std::uint16_t type, Bytes fields) {
       return decode_as<StatsRequest>(fields);
     case MessageType::Stats:
       return decode_as<Stats>(fields);
+    case MessageType::ConnectionsRequest:
+      return decode_as<ConnectionsRequest>(fields);
+    case MessageType::Connections:
+      return decode_as<Connections>(fields);
+    case MessageType::RecordsRequest:
+      return decode_as<RecordsRequest>(fields);
+    case MessageType::Records:
+      return decode_as<Records>(fields);
+    case MessageType::Kill:
+      return decode_as<Kill>(fields);
+    case MessageType::KillReply:
+      return decode_as<KillReply>(fields);
+    case MessageType::SiteState:
+      return decode_as<SiteState>(fields);
+    case MessageType::SiteStateReply:
+      return decode_as<SiteStateReply>(fields);
     case MessageType::Failure:
       return decode_as<Failure>(fields);
   }

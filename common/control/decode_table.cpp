@@ -73,6 +73,8 @@ std::optional<Route> read_route(Bytes bytes) {
         return read(value, route.drain);
       case 7:
         return read(value, route.http.emplace());
+      case 13:
+        return read(value, route.protocol, Protocol::Raw);
       default:
         return true;
     }
@@ -128,7 +130,7 @@ bool read(Bytes bytes, ListenAddress& out) {
       case 2:
         return read(value, out.port);
       case 3:
-        return read(value, out.protocol, Protocol::Http);
+        return read(value, out.protocol, Protocol::Raw);
       default:
         return true;
     }

@@ -2,55 +2,19 @@
 #include <bit>
 #include <cstring>
 #include <span>
-#include <string_view>
 #include <variant>
 
 #include "common/bytes/byte_writer.hpp"
 #include "common/control/codec.hpp"
+#include "common/control/connection_codec.hpp"
+#include "common/control/field_writer.hpp"
 #include "common/control/message_type.hpp"
 
 namespace adit::control {
 
 namespace {
 
-class FieldWriter {
- public:
-  explicit FieldWriter(ByteWriter& out) : out_(out) {}
-
-  void number(std::uint16_t tag, std::uint64_t value) {
-    header(tag, 8);
-    out_.u64(value);
-  }
-
-  void text(std::uint16_t tag, std::string_view value) {
-    header(tag, value.size());
-    out_.text(value);
-  }
-
-  void address(std::uint16_t tag, const IpAddress& value) {
-    header(tag, value.bytes().size());
-    out_.bytes(value.bytes());
-  }
-
-  /// A nested value of fields, written by `write(FieldWriter&)`.
-  template <class Write>
-  void nested(std::uint16_t tag, Write write) {
-    out_.u16(tag);
-    const std::size_t length_at = out_.size();
-    out_.u32(0);
-    FieldWriter inner(out_);
-    write(inner);
-    out_.patch_u32(length_at, static_cast<std::uint32_t>(out_.size() - length_at - 4));
-  }
-
- private:
-  void header(std::uint16_t tag, std::size_t length) {
-    out_.u16(tag);
-    out_.u32(static_cast<std::uint32_t>(length));
-  }
-
-  ByteWriter& out_;
-};
+using control::write;  // the functions below would hide it
 
 /// Tells tables apart, not attackers: a word at a time, each of whose bits reaches all others
 /// through the rotation and the multiplication.
@@ -117,6 +81,7 @@ void write(FieldWriter& out, const Route& value) {
   if (value.http) {
     out.nested(7, [&](FieldWriter& inner) { write(inner, *value.http); });
   }
+  if (value.protocol != Protocol::Tls) out.number(13, static_cast<std::uint64_t>(value.protocol));
 }
 
 void write(FieldWriter& out, const Timeouts& value) {
@@ -220,7 +185,14 @@ void write(FieldWriter& out, const Stats& value) {
     out.nested(15, [&](FieldWriter& inner) { write(inner, route); });
   }
   out.text(16, value.cache_problem);
+  for (const std::string& site : value.sites_down) out.text(17, site);
 }
+
+void write(FieldWriter& out, const SiteState& value) {
+  for (const std::string& site : value.down) out.text(1, site);
+}
+
+void write(FieldWriter&, const SiteStateReply&) {}
 
 void write(FieldWriter& out, const Failure& value) {
   out.text(1, value.what);
@@ -243,6 +215,24 @@ struct TypeOf {
   MessageType operator()(const StatsRequest&) const { return MessageType::StatsRequest; }
 
   MessageType operator()(const Stats&) const { return MessageType::Stats; }
+
+  MessageType operator()(const ConnectionsRequest&) const {
+    return MessageType::ConnectionsRequest;
+  }
+
+  MessageType operator()(const Connections&) const { return MessageType::Connections; }
+
+  MessageType operator()(const RecordsRequest&) const { return MessageType::RecordsRequest; }
+
+  MessageType operator()(const Records&) const { return MessageType::Records; }
+
+  MessageType operator()(const Kill&) const { return MessageType::Kill; }
+
+  MessageType operator()(const KillReply&) const { return MessageType::KillReply; }
+
+  MessageType operator()(const SiteState&) const { return MessageType::SiteState; }
+
+  MessageType operator()(const SiteStateReply&) const { return MessageType::SiteStateReply; }
 
   MessageType operator()(const Failure&) const { return MessageType::Failure; }
 };

@@ -15,6 +15,14 @@ enum class MessageType : std::uint16_t {
   SetReply = 6,
   StatsRequest = 7,
   Stats = 8,
+  ConnectionsRequest = 23,
+  Connections = 24,
+  RecordsRequest = 25,
+  Records = 26,
+  Kill = 27,
+  KillReply = 28,
+  SiteState = 29,
+  SiteStateReply = 30,
   Failure = 0xffff,
 };
 

@@ -8,10 +8,12 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "common/clock.hpp"
+#include "common/control/connection_messages.hpp"
 #include "common/host_name.hpp"
 #include "common/net/ip_address.hpp"
 
@@ -25,7 +27,22 @@ inline constexpr std::uint16_t kOldestProtocolVersion = 1;
 enum class Protocol : std::uint8_t {
   Tls = 0,   ///< routed by the server name of the ClientHello
   Http = 1,  ///< plain HTTP/1, routed by the host of the first request
+  Raw = 2,   ///< anything: all go to the port's one route, and nothing is read before its target
+             ///< is dialled, as the server may be the first to speak
 };
+
+/// "tls", "http" or "raw".
+[[nodiscard]] constexpr std::string_view to_string(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::Http:
+      return "http";
+    case Protocol::Raw:
+      return "raw";
+    case Protocol::Tls:
+      break;
+  }
+  return "tls";
+}
 
 /// A configured public port; with 0 the kernel chooses one for each protocol.
 struct PublicPort {
@@ -80,11 +97,15 @@ struct Route {
   std::vector<Target> targets;  ///< at least one
   Milliseconds drain{5000};     ///< how long its connections may go on after its removal
   std::optional<PlainHttp> http = std::nullopt;  ///< nothing: plain HTTP does not know it
+  /// Of `port`: Tls, or Raw, which has the pattern "*" and no `http`.
+  Protocol protocol = Protocol::Tls;
 
-  /// Whether clients of `public_port` are its.
-  [[nodiscard]] bool is_on(const PublicPort& public_port) const {
-    if (public_port.protocol == Protocol::Tls) return port == public_port.number;
-    return http && http->port == public_port.number;
+  [[nodiscard]] PublicPort public_port() const { return {port, protocol}; }
+
+  /// Whether clients of `on` are its.
+  [[nodiscard]] bool is_on(const PublicPort& on) const {
+    if (on.protocol == Protocol::Http) return http && http->port == on.number;
+    return public_port() == on;
   }
 
   bool operator==(const Route&) const = default;
@@ -211,9 +232,21 @@ struct Stats {
   std::map<std::string, std::uint64_t> closed;  ///< by typed reason, e.g. "refused_unknown_name"
   std::vector<ListenerStats> listeners;
   std::vector<RouteStats> routes;
+  std::vector<std::string> sites_down;  ///< as last told (SiteState), sorted
   std::string cache_problem;  ///< why the live table is not on the relay's disk; empty: it is
 
   bool operator==(const Stats&) const = default;
+};
+
+/// Which sites' tunnels are down now; all others are up. New clients of a site that is down wait,
+/// for timeouts.hold, until it is up. A relay that was told nothing takes every site for up.
+struct SiteState {
+  std::vector<std::string> down;
+  bool operator==(const SiteState&) const = default;
+};
+
+struct SiteStateReply {
+  bool operator==(const SiteStateReply&) const = default;
 };
 
 /// The answer to what could not be understood or done.
@@ -223,7 +256,8 @@ struct Failure {
   bool operator==(const Failure&) const = default;
 };
 
-using Message =
-    std::variant<Hello, HelloReply, Check, CheckReply, Set, SetReply, StatsRequest, Stats, Failure>;
+using Message = std::variant<Hello, HelloReply, Check, CheckReply, Set, SetReply, StatsRequest,
+                             Stats, ConnectionsRequest, Connections, RecordsRequest, Records, Kill,
+                             KillReply, SiteState, SiteStateReply, Failure>;
 
 }  // namespace adit::control

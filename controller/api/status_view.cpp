@@ -57,10 +57,9 @@ json node_json(const LiveView& view) {
 json listeners_json(const control::Stats& stats) {
   json listeners = json::array();
   for (const auto& listener : stats.listeners) {
-    const bool is_http = listener.configured.protocol == control::Protocol::Http;
     listeners.push_back({{"address", listener.configured.address.to_string()},
                          {"port", listener.configured.port},
-                         {"protocol", is_http ? "http" : "tls"},
+                         {"protocol", control::to_string(listener.configured.protocol)},
                          {"bound_port", listener.bound_port},
                          {"problem", listener.problem}});
   }

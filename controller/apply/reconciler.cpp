@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "controller/apply/sites_down.hpp"
+
 namespace adit::apply {
 
 namespace {
@@ -105,6 +107,17 @@ void Reconciler::observe_tunnel(const Now& now) {
   }
 }
 
+/// So that it holds the clients of a home that is away for a moment. Its own numbers say what it
+/// knows: a relay that was restarted is told again.
+void Reconciler::tell_sites(std::int64_t wall) {
+  if (!stats_) return;
+  control::SiteState sites{sites_down(*desired_, observed_, wall)};
+  if (sites.down == stats_->sites_down || !relay_.tell(sites)) return;
+  auto known = std::make_shared<control::Stats>(*stats_);
+  known->sites_down = std::move(sites.down);
+  stats_ = std::move(known);
+}
+
 /// A handshake is what we wait for most: a person has just started the home's side.
 bool Reconciler::has_silent_site(std::int64_t wall) const {
   if (!desired_->interface || !observed_.interface) return false;
@@ -135,6 +148,7 @@ bool Reconciler::tick(const Now& now) {
   if (!is_relay_due && !is_tunnel_due) return false;
   if (is_relay_due) observe_relay(now.steady);
   if (is_tunnel_due) observe_tunnel(now);
+  tell_sites(now.wall);
   // Once a second for as long as we live: the whole table is compared only if something has moved.
   if (is_settled_ && !is_tunnel_due && observed_.relay == relay_before) return true;
   run(plan::diff(*desired_, observed_), now, /*is_drift=*/!is_first_);

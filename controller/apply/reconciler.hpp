@@ -86,6 +86,7 @@ class Reconciler {
  private:
   void observe_relay(TimePoint now);
   void observe_tunnel(const Now& now);
+  void tell_sites(std::int64_t wall);
   [[nodiscard]] bool has_silent_site(std::int64_t wall) const;
   Execution run(const plan::Plan& plan, const Now& now, bool is_drift);
   [[nodiscard]] std::optional<StepReport> put_off(const plan::Step& step, bool has_table_step,

@@ -55,6 +55,11 @@ Result<control::Stats> RelayClient::stats(const os::Patience& patience) {
   return stats;
 }
 
+Result<control::SiteStateReply> RelayClient::tell(const control::SiteState& sites,
+                                                  const os::Patience& patience) {
+  return ask<control::SiteStateReply>(sites, patience);
+}
+
 template <class Reply>
 Result<Reply> RelayClient::ask(control::Message request, const os::Patience& patience) {
   auto message = exchange(request, patience);

@@ -34,6 +34,10 @@ class RelayClient {
   /// namespace that we do not see.
   Result<control::Stats> stats(const os::Patience& patience);
 
+  /// Tells which sites are down; all others are up.
+  Result<control::SiteStateReply> tell(const control::SiteState& sites,
+                                       const os::Patience& patience);
+
   [[nodiscard]] bool is_connected() const { return fd_.is_open(); }
 
   /// What the relay last called itself: "adit-relay 0.1.0"; empty before the first connection.

@@ -29,6 +29,12 @@ Result<control::SetReply> SocketRelayLink::set(const control::Table& table) {
   return client_.set(table, {SteadyClock::now() + kTablePatience, stop_});
 }
 
+Result<void> SocketRelayLink::tell(const control::SiteState& sites) {
+  auto reply = client_.tell(sites, {SteadyClock::now() + kStatsPatience, stop_});
+  if (!reply) return fail(std::move(reply).error());
+  return {};
+}
+
 Result<control::Stats> SocketRelayLink::stats() {
   return client_.stats({SteadyClock::now() + kStatsPatience, stop_});
 }

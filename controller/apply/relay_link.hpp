@@ -21,6 +21,8 @@ class RelayLink {
   /// Makes `table` live, or says in `problems` why the old one goes on.
   virtual Result<control::SetReply> set(const control::Table& table) = 0;
   virtual Result<control::Stats> stats() = 0;
+  /// Tells which sites are down; all others are up.
+  virtual Result<void> tell(const control::SiteState& sites) = 0;
 };
 
 class SocketRelayLink final : public RelayLink {
@@ -31,6 +33,7 @@ class SocketRelayLink final : public RelayLink {
   Result<std::vector<std::string>> check(const control::Table& table) override;
   Result<control::SetReply> set(const control::Table& table) override;
   Result<control::Stats> stats() override;
+  Result<void> tell(const control::SiteState& sites) override;
 
  private:
   RelayClient client_;

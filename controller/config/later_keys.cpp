@@ -246,14 +246,6 @@ void later_addresses(Reader& reader, const Value& value) {
   if (is_right) reader.not_in_this_version(value, "a list of addresses here", kLeaveOut);
 }
 
-void later_hold(Reader& reader, const Value& value) {
-  constexpr Milliseconds kDefault{30'000};
-  const auto written = reader.duration(value, Milliseconds(0), std::chrono::hours(1));
-  if (written && *written != kDefault) {
-    reader.not_in_this_version(value, "another hold", "leave the key out or write 30s");
-  }
-}
-
 void later_dns(Reader& reader, const Value& value) {
   constexpr std::array<Field<Nothing>, 3> kFields{
       {{"provider", any_provider}, {"token_file", any_text}, {"policy", any_policy}}};

@@ -66,7 +66,7 @@ void read_timeouts(Reader& reader, const Value& value, Relay& out) {
   static constexpr std::array<Field<control::Timeouts>, 5> kFields{{
       {"hello", read_timeout<&control::Timeouts::hello>},
       {"connect", read_timeout<&control::Timeouts::connect>},
-      {"hold", later<later_hold, control::Timeouts>},
+      {"hold", read_timeout<&control::Timeouts::hold>},
       {"idle", read_timeout<&control::Timeouts::idle>},
       {"half_closed", read_timeout<&control::Timeouts::half_closed>},
   }};

@@ -49,11 +49,12 @@ install_both() { # and their output, if they fail; what libraries are called dif
   in_root sh -c 'dpkg --force-confold -i /tmp/debs/*.deb' >$layer/log 2>&1 || { cat $layer/log && fail "dpkg -i"; }
 }
 asked() { grep -qE -- "$1" $root/tmp/asked; }
-# What a machine consists of; not logs, caches, and dpkg's own notes. Files of /etc with what is in them, but for the
+# What a machine consists of; not logs, caches, dpkg's own notes, and folders of links to units that hold none (Debian's
+# deb-systemd-helper takes every empty one away). Files of /etc with what is in them, but for the
 # backups ("passwd-") that are made of them.
 state() {
   (cd $root && find usr etc var -xdev \( -path var/log -o -path var/cache -o -path var/lib/dpkg -o -path var/tmp \) -prune -o \
-    ! -path 'etc/*-' -printf '%p %y %m %U\n' | sort
+    ! \( -path 'etc/systemd/system/*.wants' -type d -empty \) ! -path 'etc/*-' -printf '%p %y %m %U\n' | sort
     find etc -xdev ! -name '*-' -type f -exec sha256sum {} + | sort -k 2)
   in_root getent passwd && in_root getent group
 }

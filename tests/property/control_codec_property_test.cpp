@@ -66,6 +66,7 @@ Table random_table(Random& random) {
     for (std::size_t t = random.below(4); t > 0; --t) {
       route.targets.push_back({{random_address(random), random_u16(random)}, random_u16(random)});
     }
+    route.protocol = random.one_in(3) ? Protocol::Raw : Protocol::Tls;
     table.routes.push_back(std::move(route));
   }
   return table;
@@ -93,7 +94,31 @@ Stats random_stats(Random& random) {
                             random_u64(random), random_u64(random)});
   }
   stats.cache_problem = random_text(random);
+  if (random.one_in(2)) stats.sites_down = {random_text(random)};
   return stats;
+}
+
+ConnectionRecord random_record(Random& random) {
+  return {random_u64(random),
+          {random_address(random), random_u16(random)},
+          random_text(random),
+          random_text(random),
+          {random_address(random), random_u16(random)},
+          random_text(random),
+          random_u64(random),
+          random_u64(random),
+          random_u64(random),
+          random_u64(random),
+          random_u64(random),
+          random_u64(random),
+          {random_u64(random), random_u64(random)},
+          {random_u64(random), random_u64(random)}};
+}
+
+std::vector<ConnectionRecord> random_records(Random& random) {
+  std::vector<ConnectionRecord> records;
+  for (std::size_t i = random.below(4); i > 0; --i) records.push_back(random_record(random));
+  return records;
 }
 
 Message random_message(Random& random) {
@@ -114,6 +139,22 @@ Message random_message(Random& random) {
       return StatsRequest{};
     case 7:
       return random_stats(random);
+    case 8:
+      return ConnectionsRequest{random_u64(random), random_u32(random), random_text(random)};
+    case 9:
+      return Connections{random_records(random), random.one_in(2)};
+    case 10:
+      return RecordsRequest{random_u64(random), random_u32(random)};
+    case 11:
+      return Records{random_records(random), random_u64(random), random_u64(random)};
+    case 12:
+      return Kill{random_u64(random)};
+    case 13:
+      return KillReply{random.one_in(2)};
+    case 14:
+      return SiteState{{random_text(random), random_text(random)}};
+    case 15:
+      return SiteStateReply{};
     default:
       return Failure{random_text(random)};
   }

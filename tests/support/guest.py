@@ -110,7 +110,8 @@ class Guest:
 
     def command(self, *command, namespace=None):
         """The command line that runs `command` in the guest; with `namespace`, on that one's network."""
-        enter = ["nsenter", f"--target={self.leader}", "--mount", "--uts", "--ipc", "--pid", "--cgroup"]
+        # --root: seen from a chroot, the mount namespace alone would lead out of it, past the guest.
+        enter = ["nsenter", f"--target={self.leader}", "--mount", "--root", "--uts", "--ipc", "--pid", "--cgroup"]
         prefix = list(wires.inside(namespace)) if namespace else []
         if not namespace:
             enter.append("--net")

@@ -6,7 +6,10 @@ import socket
 import struct
 
 HELLO, HELLO_REPLY, CHECK, CHECK_REPLY, SET, SET_REPLY, STATS_REQUEST, STATS = range(1, 9)
+CONNECTIONS_REQUEST, CONNECTIONS, RECORDS_REQUEST, RECORDS, KILL, KILL_REPLY = range(23, 29)
+SITE_STATE, SITE_STATE_REPLY = 29, 30
 FAILURE = 0xFFFF
+PROTOCOLS = ["tls", "http", "raw"]
 PRIVACY = {"full": 0, "hash": 1, "none": 2}
 
 
@@ -68,6 +71,8 @@ def encode_route(route):
         host, port = http["target"]
         out += field(7, number(1, http.get("port", 0)) + address(3, host) + number(4, port) +
                      number(2, ["redirect", "forward"].index(http["action"])))
+    if "protocol" in route:
+        out += number(13, PROTOCOLS.index(route["protocol"]))
     return out
 
 
@@ -98,7 +103,7 @@ def decode_listener(body):
         if tag == 1:
             inner = dict(fields(value))
             out["address"], out["port"] = as_address(inner[1]), as_number(inner[2])
-            out["protocol"] = "http" if 3 in inner and as_number(inner[3]) == 1 else "tls"
+            out["protocol"] = PROTOCOLS[as_number(inner[3]) if 3 in inner else 0]
         elif tag == 2:
             out["bound_port"] = as_number(value)
         elif tag == 3:
@@ -110,7 +115,7 @@ def decode_stats(body):
     names = {2: "supervisor_pid", 3: "data_pid", 4: "revision", 5: "table_digest", 6: "workers",
              7: "active", 8: "accepted", 9: "bytes_to_target", 10: "bytes_to_client",
              11: "spliced_bytes"}
-    out = {"closed": {}, "listeners": [], "routes": {}, "cache_problem": ""}
+    out = {"closed": {}, "listeners": [], "routes": {}, "cache_problem": "", "sites_down": []}
     for tag, value in fields(body):
         if tag == 1:
             out["software"] = value.decode()
@@ -133,6 +138,29 @@ def decode_stats(body):
                 "bytes_to_target": as_number(inner[4]), "bytes_to_client": as_number(inner[5])}
         elif tag == 16:
             out["cache_problem"] = value.decode()
+        elif tag == 17:
+            out["sites_down"].append(value.decode())
+    return out
+
+
+def decode_record(body):
+    """One connection, live or ended."""
+    numbers = {1: "id", 7: "started_ms", 8: "duration_ms", 9: "connect_us", 10: "bytes_to_target",
+               11: "bytes_to_client", 12: "spliced_bytes"}
+    texts = {3: "host", 4: "route", 6: "state"}
+    out = {}
+    for tag, value in fields(body):
+        if tag in numbers:
+            out[numbers[tag]] = as_number(value)
+        elif tag in texts:
+            out[texts[tag]] = value.decode()
+        elif tag in (2, 5):
+            inner = dict(fields(value))
+            out["client" if tag == 2 else "target"] = as_address(inner[1]), as_number(inner[2])
+        elif tag in (13, 14):
+            inner = dict(fields(value))
+            out["client_leg" if tag == 13 else "target_leg"] = {
+                "rtt_us": as_number(inner[1]), "retransmits": as_number(inner[2])}
     return out
 
 
@@ -214,6 +242,28 @@ class Control:
         encoded = table if isinstance(table, bytes) else encode_table(table)
         body = field(1, encoded) + (number(2, digest) if digest is not None else b"")
         return decode_set_reply(self.ask(SET, body, SET_REPLY))
+
+    def connections(self, after=0, most=1000, route=""):
+        """(live connections by ascending id, whether there are more)."""
+        body = number(1, after) + number(2, most) + text(3, route)
+        answer = list(fields(self.ask(CONNECTIONS_REQUEST, body, CONNECTIONS)))
+        more = any(tag == 2 and as_number(value) for tag, value in answer)
+        return [decode_record(value) for tag, value in answer if tag == 1], more
+
+    def records(self, start=0, most=1000):
+        """{"records": connections that ended, "next", "lost"}."""
+        answer = list(fields(self.ask(RECORDS_REQUEST, number(1, start) + number(2, most), RECORDS)))
+        out = {"records": [decode_record(value) for tag, value in answer if tag == 1]}
+        numbers = {tag: as_number(value) for tag, value in answer if tag in (2, 3)}
+        return {**out, "next": numbers[2], "lost": numbers[3]}
+
+    def sites_down(self, *sites):
+        """Tells that these sites are down, and all others up."""
+        self.ask(SITE_STATE, b"".join(text(1, site) for site in sites), SITE_STATE_REPLY)
+
+    def kill(self, connection):
+        """Whether there was such a connection."""
+        return as_number(dict(fields(self.ask(KILL, number(1, connection), KILL_REPLY)))[1]) == 1
 
     def stats(self):
         return decode_stats(self.ask(STATS_REQUEST, b"", STATS))

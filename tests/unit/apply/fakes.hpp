@@ -26,9 +26,11 @@ class FakeRelay final : public RelayLink {
   std::vector<std::string> check_problems;
   std::vector<std::string> set_problems;
   std::optional<control::Table> live;
-  std::function<void()> on_set;  ///< called once a table is live
+  std::function<void()> on_set;         ///< called once a table is live
+  std::vector<std::string> sites_down;  ///< as told
   int checks = 0;
   int sets = 0;
+  int tells = 0;
 
   Result<std::vector<std::string>> check(const control::Table&) override {
     ++checks;
@@ -50,7 +52,15 @@ class FakeRelay final : public RelayLink {
     stats.software = "fake";
     stats.revision = live ? live->revision : 0;
     stats.table_digest = live ? control::digest(*live) : 0;
+    stats.sites_down = sites_down;
     return stats;
+  }
+
+  Result<void> tell(const control::SiteState& sites) override {
+    ++tells;
+    if (away) return fail(*away);
+    sites_down = sites.down;
+    return {};
   }
 };
 

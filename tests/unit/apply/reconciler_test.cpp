@@ -317,6 +317,36 @@ TEST_CASE("reconciler: a silent site is looked at twice a second, others every t
   CHECK(world.reconciler.next_due() - world.now.steady <= Milliseconds{500});
 }
 
+TEST_CASE("reconciler: the relay is told which sites are away, and again when it forgot",
+          "[controller]") {
+  using Names = std::vector<std::string>;
+  World world;
+  REQUIRE(world.apply(kHome));
+  live(world, Seconds{2});
+  CHECK(world.relay.sites_down == Names{"home"});  // there was no handshake yet
+  world.tunnel.device.peers[0].latest_handshake = world.now.wall;
+  live(world, Seconds{2});
+  CHECK(world.relay.sites_down.empty());
+  const int tells = world.relay.tells;
+  live(world, Seconds{60});
+  CHECK(world.relay.tells == tells);  // nothing new: nothing is said
+
+  world.pass(Seconds{200});
+  live(world, Seconds{2});
+  CHECK(world.relay.sites_down == Names{"home"});
+  world.relay.sites_down.clear();  // another relay at the same place
+  live(world, Seconds{2});
+  CHECK(world.relay.sites_down == Names{"home"});
+}
+
+TEST_CASE("reconciler: a site that sends no keepalives is never called away", "[controller]") {
+  World world;
+  REQUIRE(world.apply(kHome));
+  REQUIRE(world.change(PatchSite{"home", {{"keepalive", "0s"}}}));
+  live(world, Seconds{2});
+  CHECK(world.relay.sites_down.empty());
+}
+
 TEST_CASE("reconciler: no WireGuard at all is a failing step with its reason", "[controller]") {
   World world;
   world.is_backend_there = false;

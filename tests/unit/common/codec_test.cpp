@@ -23,6 +23,8 @@ Table sample_table() {
   table.settings.privacy = Privacy::Hash;
   table.routes = {make_route("host/app", "app.example.com"),
                   make_route("host/lab", "*.lab.example.com", 8443), make_route("host/*", "*", 0)};
+  table.routes.push_back(make_route("port/game", "*", 25565));
+  table.routes.back().protocol = Protocol::Raw;
   table.routes[0].targets.push_back({*Endpoint::parse("[2001:db8::5]:65535"), 0});
   table.routes[1].drain = Milliseconds(0);
   table.routes[0].http = {8080, HttpAction::Forward, *Endpoint::parse("10.30.0.200:80")};
@@ -49,7 +51,25 @@ Stats sample_stats() {
                      {{*IpAddress::parse("192.0.2.1"), 443}, 0, "address in use"}};
   stats.routes = {{"host/app", 1, 2, 3, 4}, {"", 0, 0, 0, 0}};
   stats.cache_problem = "no space";
+  stats.sites_down = {"home"};
   return stats;
+}
+
+ConnectionRecord sample_record() {
+  return {.id = 1,
+          .client = *Endpoint::parse("[2001:db8::9]:50000"),
+          .host = "app.example.com",
+          .route = "host/app.example.com",
+          .target = *Endpoint::parse("10.30.0.200:443"),
+          .state = "relaying",
+          .started_ms = 2,
+          .duration_ms = 3,
+          .connect_us = 4,
+          .bytes_to_target = 5,
+          .bytes_to_client = 6,
+          .spliced_bytes = 7,
+          .client_leg = {8, 9},
+          .target_leg = {10, 11}};
 }
 
 std::vector<Message> one_of_each() {
@@ -61,6 +81,14 @@ std::vector<Message> one_of_each() {
           SetReply{{"bad"}, "cache not written", 42},
           StatsRequest{},
           sample_stats(),
+          ConnectionsRequest{12, 13, "host/app"},
+          Connections{{sample_record(), {}}, true},
+          RecordsRequest{14, 15},
+          Records{{sample_record()}, 16, 17},
+          Kill{18},
+          KillReply{true},
+          SiteState{{"home", "office"}},
+          SiteStateReply{},
           Failure{"later", true}};
 }
 

@@ -26,10 +26,16 @@ TEST_CASE("close_reason: every reason has a word of its own", "[relay]") {
 }
 
 TEST_CASE("close_reason: who was never relayed", "[relay]") {
-  const std::set<std::string_view> served{
-      "finished",     "client_reset",        "target_reset",  "client_unresponsive",
-      "idle_timeout", "target_unresponsive", "route_removed", "half_closed_timeout",
-      "shutdown"};
+  const std::set<std::string_view> served{"finished",
+                                          "client_reset",
+                                          "target_reset",
+                                          "client_unresponsive",
+                                          "idle_timeout",
+                                          "target_unresponsive",
+                                          "route_removed",
+                                          "killed",
+                                          "half_closed_timeout",
+                                          "shutdown"};
   for (std::size_t i = 0; i < kCloseReasonCount; ++i) {
     const auto reason = static_cast<CloseReason>(i);
     CAPTURE(to_string(reason));
