@@ -1,9 +1,12 @@
 // Connection in its states Connecting and SendingHello: a target is dialled and gets what is held.
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <span>
 #include <utility>
 
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "relay/connection.hpp"
 #include "relay/socket_options.hpp"
@@ -26,6 +29,25 @@ CloseReason reason_of_failed_dial(int error) {
     default:
       return CloseReason::TargetUnreachable;
   }
+}
+
+/// Of the client's own bytes: the PROXY header, which comes before them, is none of them.
+std::size_t client_bytes_sent(const HelloBuffer& hello) {
+  return hello.sent - std::min(hello.sent, hello.proxy_header.size());
+}
+
+/// What is left of the PROXY header and the held bytes, in one call, so that they leave together.
+ssize_t send_held(int fd, const HelloBuffer& hello) {
+  const auto part = [](std::span<const std::uint8_t> bytes, std::size_t sent) {
+    const auto left = bytes.subspan(std::min(sent, bytes.size()));
+    return iovec{const_cast<std::uint8_t*>(left.data()), left.size()};  // only read from
+  };
+  std::array<iovec, 2> parts{part(hello.proxy_header, hello.sent),
+                             part(hello.bytes, client_bytes_sent(hello))};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  return ::sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
 }  // namespace
@@ -58,24 +80,24 @@ Connection::Next Connection::on_connected() {
   if (const int error = take_socket_error(target_.fd.get()); error != 0) {
     return refuse_unreachable(reason_of_failed_dial(error));
   }
+  write_proxy_header();
   state_ = State::SendingHello;
   return send_hello();
 }
 
 Connection::Next Connection::send_hello() {
-  const std::span<const std::uint8_t> left =
-      std::span<const std::uint8_t>(hello_->bytes).subspan(hello_->sent);
-  const ssize_t count = ::send(target_.fd.get(), left.data(), left.size(), MSG_NOSIGNAL);
+  const std::size_t client_bytes_before = client_bytes_sent(*hello_);
+  const ssize_t count = send_held(target_.fd.get(), *hello_);
   if (count < 0) {
     if (errno == EAGAIN || errno == EINTR) return Next::Continue;
     return on_broken(Peer::Target, errno);
   }
-  const auto sent = static_cast<std::size_t>(count);
-  hello_->sent += sent;
+  hello_->sent += static_cast<std::size_t>(count);
+  const std::size_t sent = client_bytes_sent(*hello_) - client_bytes_before;
   bytes_to_target_ += sent;
   worker_->own_counters().bytes_to_target.add(sent);
   route_->state->bytes_to_target.fetch_add(sent, std::memory_order_relaxed);
-  if (sent == left.size()) enter_relaying();
+  if (hello_->sent == hello_->proxy_header.size() + hello_->bytes.size()) enter_relaying();
   return Next::Continue;
 }
 

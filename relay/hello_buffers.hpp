@@ -13,6 +13,7 @@
 
 #include "relay/client_hello.hpp"
 #include "relay/http_head.hpp"
+#include "relay/proxy_header_reader.hpp"
 
 namespace adit::relay {
 
@@ -57,8 +58,10 @@ class HelloBudget {
 struct HelloBuffer {
   ClientHelloReader reader;
   HttpHeadReader head_reader;
+  ProxyHeaderReader proxy_reader;  ///< of what a load balancer sends first
   std::vector<std::uint8_t> bytes;
-  std::size_t sent = 0;  ///< to the target
+  std::vector<std::uint8_t> proxy_header;  ///< for the target, before `bytes`; below 1 KiB
+  std::size_t sent = 0;                    ///< to the target, of both
 };
 
 /// One worker's.

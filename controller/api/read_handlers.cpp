@@ -99,7 +99,7 @@ Response test_route(const LiveView& view, const Request& request, const Paramete
       return problem_response(address.error().within("from"));
     }
   }
-  const auto answer = ask_route(view, request.argument("name"), port);
+  const auto answer = ask_route(view, request.argument("name"), port, request.argument("alpn"));
   const auto& route = answer.route;
   return response_of(view, {{"match", plan::to_string(route.match)},
                             {"route", route.route},

@@ -27,8 +27,9 @@ struct RouteAnswer {
 };
 
 /// `name` as a client would send it; an empty one or an IP address is a hello without a name.
-/// On a port of plain HTTP `name` is the host of the request.
-RouteAnswer find_route(const control::Table& table, std::string_view name,
-                       control::PublicPort port);
+/// On a port of plain HTTP `name` is the host of the request. `alpn`: the one protocol that the
+/// client offers; empty: it offers none.
+RouteAnswer find_route(const control::Table& table, std::string_view name, control::PublicPort port,
+                       std::string_view alpn = {});
 
 }  // namespace adit::plan
