@@ -5,6 +5,7 @@
 #include "controller/api/problem_response.hpp"
 #include "controller/api/route_question.hpp"
 #include "controller/api/views.hpp"
+#include "controller/config/proxy_fields.hpp"
 #include "controller/wireguard/site_config.hpp"
 
 namespace adit::api {
@@ -106,6 +107,7 @@ Response test_route(const LiveView& view, const Request& request, const Paramete
                             {"site", route.site},
                             {"target", route.target ? route.target->to_string() : ""},
                             {"port", answer.port},
+                            {"proxy_protocol", config::to_string(route.proxy_protocol)},
                             {"why", route.why},
                             {"site_state", route.site.empty() ? "" : view.site_state(route.site)}});
 }

@@ -50,6 +50,7 @@ Attempt<Exit> run_test(Session& session, const RouteOptions& options) {
   line("site", text_at(*answer, "site"));
   line("state", text_at(*answer, "site_state"));
   line("target", text_at(*answer, "target"));
+  if (const auto told = text_at(*answer, "proxy_protocol"); told != "none") line("PROXY", told);
   line("why", text_at(*answer, "why"));
   return exit;
 }

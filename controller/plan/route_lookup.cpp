@@ -22,10 +22,12 @@ const control::Route* find(const control::Table& table, Kind kind, std::string_v
 
 RouteAnswer answer(Match match, const control::Route& route, control::PublicPort port,
                    std::string why) {
-  RouteAnswer out{match, route.name, route.site, std::nullopt, std::move(why)};
+  RouteAnswer out{match,        route.name,     route.site,
+                  std::nullopt, std::move(why), route.proxy_protocol};
   if (!route.targets.empty()) out.target = route.targets.front().endpoint;
   if (port.protocol == control::Protocol::Http) {
     out.target = route.http->target;
+    out.proxy_protocol = route.http->proxy_protocol;
     out.why += route.http->action == control::HttpAction::Forward
                    ? "; its plain HTTP is forwarded"
                    : "; its plain HTTP is redirected to https, ACME challenges go to the target";

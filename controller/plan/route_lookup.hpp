@@ -21,7 +21,8 @@ struct RouteAnswer {
   std::string route;  ///< "host/app.example.com"; empty for None
   std::string site;
   std::optional<Endpoint> target;
-  std::string why;  ///< one sentence
+  std::string why;                                                       ///< one sentence
+  control::ProxyProtocol proxy_protocol = control::ProxyProtocol::None;  ///< to `target`
 
   bool operator==(const RouteAnswer&) const = default;
 };

@@ -36,8 +36,7 @@ TEST_CASE("proxy_protocol: what is written is read again", "[property]") {
     const std::string alpn = random_text(random, 300);
     const std::string authority = random_text(random, 255);
     const std::string unique_id = random_text(random, kMaxUniqueIdBytes);
-    const auto version =
-        random.one_in(2) ? control::ProxyProtocol::V1 : control::ProxyProtocol::V2;
+    const auto version = random.one_in(2) ? control::ProxyProtocol::V1 : control::ProxyProtocol::V2;
     const Bytes header = proxy_header(version, addresses, {alpn, authority, unique_id});
     Bytes stream = header;
     const Bytes payload = random.bytes(random.below(40));
@@ -58,8 +57,7 @@ TEST_CASE("proxy_protocol: damage is never read past the end", "[property]") {
   CAPTURE(seed);
   for (int i = 0; i < 2000; ++i) {
     const ProxyAddresses addresses{random_endpoint(random), random_endpoint(random)};
-    const auto version =
-        random.one_in(2) ? control::ProxyProtocol::V1 : control::ProxyProtocol::V2;
+    const auto version = random.one_in(2) ? control::ProxyProtocol::V1 : control::ProxyProtocol::V2;
     Bytes header = proxy_header(version, addresses, {random_text(random, 30), "a.test", "x"});
     for (std::size_t n = random.number(1, 4); n > 0; --n) {
       header[random.below(header.size())] = random.byte();

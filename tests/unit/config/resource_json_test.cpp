@@ -88,8 +88,8 @@ TEST_CASE("resource_json: PROXY protocol and protocols, in their order, and back
 }
 
 TEST_CASE("resource_json: a document of people has no owner and no later keys", "[config]") {
-  const auto host = host_from_json(
-      "a.example.com", json{{"owner", "git"}, {"site", "home"}, {"check", "tls"}});
+  const auto host =
+      host_from_json("a.example.com", json{{"owner", "git"}, {"site", "home"}, {"check", "tls"}});
   REQUIRE_FALSE(host);
   CHECK(test::lines(host.error()) ==
         "hosts.a.example.com.owner: unknown key \"owner\"; the owner is said with --owner NAME (in "

@@ -77,7 +77,8 @@ TEST_CASE("route_lookup: a protocol may have a target of its own", "[plan]") {
   const auto ask_for = [](std::string_view alpn, control::Protocol protocol) {
     const auto state = test::desired(
         "hosts:\n"
-        "  a.example.com: {site: direct, target: 10.0.0.1:443, alpn: {acme-tls/1: 10.0.0.9:443}}\n");
+        "  a.example.com: {site: direct, target: 10.0.0.1:443, alpn: {acme-tls/1: "
+        "10.0.0.9:443}}\n");
     const bool is_tls = protocol == control::Protocol::Tls;
     const control::PublicPort port{static_cast<std::uint16_t>(is_tls ? 443 : 80), protocol};
     return find_route(state.table, "a.example.com", port, alpn);

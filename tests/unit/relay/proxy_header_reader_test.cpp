@@ -85,9 +85,9 @@ Bytes with_checksum(Bytes header) {
   return header;
 }
 
-const Bytes kV4Block{192, 0, 2,    7,             // source
-                     203, 0, 113,  10,            // destination
-                     0xdc, 0x04, 0x01, 0xbb};     // ports 56324 and 443
+const Bytes kV4Block{192,  0,    2,    7,      // source
+                     203,  0,    113,  10,     // destination
+                     0xdc, 0x04, 0x01, 0xbb};  // ports 56324 and 443
 const std::string kV4Text = "192.0.2.7:56324 -> 203.0.113.10:443";
 
 TEST_CASE("proxy_header: version 1", "[relay]") {
@@ -108,20 +108,33 @@ TEST_CASE("proxy_header: version 1", "[relay]") {
 }
 
 TEST_CASE("proxy_header: version 1 that is none", "[relay]") {
-  for (const char* bad :
-       {"PROXY \r\n", "PROXY  TCP4 192.0.2.7 203.0.113.10 1 2\r\n", "PROXY TCP5 a b 1 2\r\n",
-        "PROXY UNKNOWNX\r\n", "PROXY unknown\r\n", "PROXY TCP4 192.0.2.7 203.0.113.10 1\r\n",
-        "PROXY TCP4 192.0.2.7 203.0.113.10 1 \r\n", "PROXY TCP4 192.0.2.7 203.0.113.10 1 2 \r\n",
-        "PROXY TCP4 192.0.2.7 203.0.113.10 1 2 3\r\n", "PROXY TCP4 192.0.2.7  203.0.113.10 1 2\r\n",
-        "PROXY TCP4 192.0.2.07 203.0.113.10 1 2\r\n", "PROXY TCP4 192.0.2 203.0.113.10 1 2\r\n",
-        "PROXY TCP4 192.0.2.256 203.0.113.10 1 2\r\n", "PROXY TCP4 a.example.com 192.0.2.1 1 2\r\n",
-        "PROXY TCP4 2001:db8::7 2001:db8::a 1 2\r\n", "PROXY TCP6 192.0.2.7 203.0.113.10 1 2\r\n",
-        "PROXY TCP4 ::ffff:192.0.2.7 203.0.113.10 1 2\r\n", "PROXY TCP6 2001:db8::g :: 1 2\r\n",
-        "PROXY TCP6 fe80::1%eth0 2001:db8::a 1 2\r\n", "PROXY TCP6 1::2::3 2001:db8::a 1 2\r\n",
-        "PROXY TCP4 192.0.2.7 203.0.113.10 01 2\r\n", "PROXY TCP4 192.0.2.7 203.0.113.10 1 65536\r\n",
-        "PROXY TCP4 192.0.2.7 203.0.113.10 -1 2\r\n", "PROXY TCP4 192.0.2.7 203.0.113.10 1 2x\r\n",
-        "PROXY TCP4 192.0.2.7 203.0.113.10 1 2\n", "PROXY TCP4 192.0.2.7 203.0.113.10 1 2\rX",
-        "PROXY TCP4\t192.0.2.7 203.0.113.10 1 2\r\n"}) {
+  for (const char* bad : {"PROXY \r\n",
+                          "PROXY  TCP4 192.0.2.7 203.0.113.10 1 2\r\n",
+                          "PROXY TCP5 a b 1 2\r\n",
+                          "PROXY UNKNOWNX\r\n",
+                          "PROXY unknown\r\n",
+                          "PROXY TCP4 192.0.2.7 203.0.113.10 1\r\n",
+                          "PROXY TCP4 192.0.2.7 203.0.113.10 1 \r\n",
+                          "PROXY TCP4 192.0.2.7 203.0.113.10 1 2 \r\n",
+                          "PROXY TCP4 192.0.2.7 203.0.113.10 1 2 3\r\n",
+                          "PROXY TCP4 192.0.2.7  203.0.113.10 1 2\r\n",
+                          "PROXY TCP4 192.0.2.07 203.0.113.10 1 2\r\n",
+                          "PROXY TCP4 192.0.2 203.0.113.10 1 2\r\n",
+                          "PROXY TCP4 192.0.2.256 203.0.113.10 1 2\r\n",
+                          "PROXY TCP4 a.example.com 192.0.2.1 1 2\r\n",
+                          "PROXY TCP4 2001:db8::7 2001:db8::a 1 2\r\n",
+                          "PROXY TCP6 192.0.2.7 203.0.113.10 1 2\r\n",
+                          "PROXY TCP4 ::ffff:192.0.2.7 203.0.113.10 1 2\r\n",
+                          "PROXY TCP6 2001:db8::g :: 1 2\r\n",
+                          "PROXY TCP6 fe80::1%eth0 2001:db8::a 1 2\r\n",
+                          "PROXY TCP6 1::2::3 2001:db8::a 1 2\r\n",
+                          "PROXY TCP4 192.0.2.7 203.0.113.10 01 2\r\n",
+                          "PROXY TCP4 192.0.2.7 203.0.113.10 1 65536\r\n",
+                          "PROXY TCP4 192.0.2.7 203.0.113.10 -1 2\r\n",
+                          "PROXY TCP4 192.0.2.7 203.0.113.10 1 2x\r\n",
+                          "PROXY TCP4 192.0.2.7 203.0.113.10 1 2\n",
+                          "PROXY TCP4 192.0.2.7 203.0.113.10 1 2\rX",
+                          "PROXY TCP4\t192.0.2.7 203.0.113.10 1 2\r\n"}) {
     CAPTURE(bad);
     CHECK(read_text(bad) == "malformed");
   }
@@ -135,8 +148,8 @@ TEST_CASE("proxy_header: a line that does not end", "[relay]") {
 }
 
 TEST_CASE("proxy_header: anything else is missing", "[relay]") {
-  for (const char* other : {"GET / HTTP/1.1\r\n", "\x16\x03\x01", "PROXX", "PROXY\r\n", "proxy TCP4",
-                            "\r\n\r\nX", "\r\n\rX", "SSH-2.0-x\r\n", "PUT"}) {
+  for (const char* other : {"GET / HTTP/1.1\r\n", "\x16\x03\x01", "PROXX", "PROXY\r\n",
+                            "proxy TCP4", "\r\n\r\nX", "\r\n\rX", "SSH-2.0-x\r\n", "PUT"}) {
     CAPTURE(other);
     CHECK(read_text(other) == "missing");
   }
@@ -150,9 +163,9 @@ TEST_CASE("proxy_header: anything else is missing", "[relay]") {
 TEST_CASE("proxy_header: version 2", "[relay]") {
   CHECK(read(binary(0x21, 0x11, kV4Block)) == kV4Text + ", 28 bytes");
   CHECK(read(join({binary(0x21, 0x11, kV4Block), {0x16, 0x03, 0x01}})) == kV4Text + ", 28 bytes");
-  const Bytes v6_block{0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x07,
-                       0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0a,
-                       0x00, 0x01, 0x01, 0xbb};
+  const Bytes v6_block{0x20, 0x01, 0x0d, 0xb8, 0,    0,    0,    0,    0,    0,    0,    0,
+                       0,    0,    0,    0x07, 0x20, 0x01, 0x0d, 0xb8, 0,    0,    0,    0,
+                       0,    0,    0,    0,    0,    0,    0,    0x0a, 0x00, 0x01, 0x01, 0xbb};
   CHECK(read(binary(0x21, 0x21, v6_block)) == "[2001:db8::7]:1 -> [2001:db8::a]:443, 52 bytes");
   Bytes mapped = v6_block;
   std::ranges::copy(Bytes{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7}, mapped.begin());
@@ -160,11 +173,11 @@ TEST_CASE("proxy_header: version 2", "[relay]") {
 }
 
 TEST_CASE("proxy_header: version 2 of no TCP connection leaves the real addresses", "[relay]") {
-  CHECK(read(binary(0x20, 0x00, {})) == "none, 16 bytes");            // LOCAL
-  CHECK(read(binary(0x20, 0x11, kV4Block)) == "none, 28 bytes");      // LOCAL: all is discarded
-  CHECK(read(binary(0x20, 0x00, {1, 2, 3, 4})) == "none, 20 bytes");  // whatever it is
-  CHECK(read(binary(0x21, 0x00, {})) == "none, 16 bytes");            // UNSPEC
-  CHECK(read(binary(0x21, 0x12, kV4Block)) == "none, 28 bytes");      // UDP
+  CHECK(read(binary(0x20, 0x00, {})) == "none, 16 bytes");              // LOCAL
+  CHECK(read(binary(0x20, 0x11, kV4Block)) == "none, 28 bytes");        // LOCAL: all is discarded
+  CHECK(read(binary(0x20, 0x00, {1, 2, 3, 4})) == "none, 20 bytes");    // whatever it is
+  CHECK(read(binary(0x21, 0x00, {})) == "none, 16 bytes");              // UNSPEC
+  CHECK(read(binary(0x21, 0x12, kV4Block)) == "none, 28 bytes");        // UDP
   CHECK(read(binary(0x21, 0x31, Bytes(216, 0))) == "none, 232 bytes");  // UNIX
 }
 
@@ -184,7 +197,8 @@ TEST_CASE("proxy_header: version 2 that is none", "[relay]") {
   }
 }
 
-TEST_CASE("proxy_header: version 2 claims its length, and is refused when that is seen", "[relay]") {
+TEST_CASE("proxy_header: version 2 claims its length, and is refused when that is seen",
+          "[relay]") {
   Bytes header = binary(0x21, 0x11, join({kV4Block, value(0x04, Bytes(4065, 0))}));
   REQUIRE(header.size() == kMaxProxyHeaderBytes);
   ProxyHeaderReader fits;
@@ -223,8 +237,7 @@ TEST_CASE("proxy_header: a checksum is right or the header malformed", "[relay]"
     CHECK(reader.feed(damaged) == ProxyStatus::Malformed);
   }
   CHECK(read(binary(0x21, 0x11, join({kV4Block, value(0x03, {0, 0, 0})}))) == "malformed");
-  const Bytes twice =
-      binary(0x21, 0x11, join({kV4Block, value(0x03, zero), value(0x03, zero)}));
+  const Bytes twice = binary(0x21, 0x11, join({kV4Block, value(0x03, zero), value(0x03, zero)}));
   CHECK(read(with_checksum(twice)) == "malformed");
 }
 

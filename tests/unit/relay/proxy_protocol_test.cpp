@@ -18,9 +18,9 @@ ProxyAddresses between(const char* source, const char* destination) {
 }
 
 const Bytes kSignature{0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a};
-const Bytes kV4Block{192, 0, 2,  7,             // source
-                     203, 0, 113, 10,           // destination
-                     0xdc, 0x04, 0x01, 0xbb};   // ports 56324 and 443
+const Bytes kV4Block{192,  0,    2,    7,      // source
+                     203,  0,    113,  10,     // destination
+                     0xdc, 0x04, 0x01, 0xbb};  // ports 56324 and 443
 
 /// The header without its last four bytes, the checksum, which is compared on its own.
 void check_v2(const Bytes& header, const Bytes& without_sum) {
@@ -72,9 +72,9 @@ TEST_CASE("proxy_protocol: a mapped client is an IPv4 one", "[relay]") {
 TEST_CASE("proxy_protocol: version 2 over IPv4, with nothing but its checksum", "[relay]") {
   const Bytes header = proxy_header_v2(between("192.0.2.7:56324", "203.0.113.10:443"), {});
   check_v2(header, join({kSignature,
-                         {0x21,          // version 2, PROXY
-                          0x11,          // TCP over IPv4
-                          0x00, 0x13},   // 19 bytes follow
+                         {0x21,         // version 2, PROXY
+                          0x11,         // TCP over IPv4
+                          0x00, 0x13},  // 19 bytes follow
                          kV4Block,
                          {0x03, 0x00, 0x04}}));  // CRC32C, 4 bytes
   // Worked out by another program, bit by bit.
@@ -84,8 +84,8 @@ TEST_CASE("proxy_protocol: version 2 over IPv4, with nothing but its checksum", 
 TEST_CASE("proxy_protocol: version 2 over IPv6", "[relay]") {
   const Bytes header = proxy_header_v2(between("[2001:db8::7]:1", "[2001:db8::a]:443"), {});
   check_v2(header, join({kSignature,
-                         {0x21, 0x21,    // version 2, PROXY; TCP over IPv6
-                          0x00, 0x2b},   // 43 bytes follow
+                         {0x21, 0x21,   // version 2, PROXY; TCP over IPv6
+                          0x00, 0x2b},  // 43 bytes follow
                          {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x07},
                          {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0a},
                          {0x00, 0x01, 0x01, 0xbb, 0x03, 0x00, 0x04}}));
@@ -104,14 +104,14 @@ TEST_CASE("proxy_protocol: version 2 with every value", "[relay]") {
   const ProxyDetails details{"\x02h2\x08http/1.1", "app.example.com", "18c-42"};
   const Bytes header = proxy_header_v2(between("192.0.2.7:56324", "203.0.113.10:443"), details);
   check_v2(header, join({kSignature,
-                         {0x21, 0x11, 0x00, 0x3f},           // 63 bytes follow
-                         kV4Block,                           // 12
-                         {0x01, 0x00, 0x0e},                 // ALPN, 14 bytes: the extension's body
-                         {0x00, 0x0c, 0x02, 'h', '2', 0x08}, // 12 bytes of names
+                         {0x21, 0x11, 0x00, 0x3f},  // 63 bytes follow
+                         kV4Block,                  // 12
+                         {0x01, 0x00, 0x0e},        // ALPN, 14 bytes: the extension's body
+                         {0x00, 0x0c, 0x02, 'h', '2', 0x08},  // 12 bytes of names
                          bytes_of("http/1.1"),
-                         {0x02, 0x00, 0x0f},                 // AUTHORITY, 15 bytes
+                         {0x02, 0x00, 0x0f},  // AUTHORITY, 15 bytes
                          bytes_of("app.example.com"),
-                         {0x05, 0x00, 0x06},                 // UNIQUE_ID, 6 bytes
+                         {0x05, 0x00, 0x06},  // UNIQUE_ID, 6 bytes
                          bytes_of("18c-42"),
                          {0x03, 0x00, 0x04}}));
 }

@@ -245,8 +245,7 @@ TEST_CASE("route_table: problems of targets by protocol and of load balancers", 
         std::vector<std::string>{"route 1 (a.test): a protocol has 1 to 255 bytes"});
   CHECK(problems_with({{std::string(256, 'x'), target}}).size() == 1);
   CHECK(problems_with({{"h2", {target.address, 0}}}) ==
-        std::vector<std::string>{
-            "route 1 (a.test): 10.30.0.9:0 is no address and port to dial"});
+        std::vector<std::string>{"route 1 (a.test): 10.30.0.9:0 is no address and port to dial"});
   std::vector<control::AlpnTarget> many;
   for (int i = 0; i < 17; ++i) many.push_back({std::to_string(i), target});
   CHECK(problems_with(many) ==
