@@ -153,12 +153,11 @@ def test_a_balancer_that_says_nothing_is_refused():
 
 def test_health_checks_of_a_balancer_are_no_refusals():
     need("haproxy")
-    for options, reason in (("check inter 50ms send-proxy-v2", "client_left_before_hello"),
-                            ("check inter 50ms send-proxy", "client_left_before_hello"),
-                            ("check inter 50ms", "client_left_before_hello")):
+    # A check without a header ends its handshake with a reset: nobody ever accepts it.
+    for options in ("check inter 50ms send-proxy-v2", "check inter 50ms send-proxy"):
         with Listening() as target, relay_to(target.address, "none", accept_proxy=[BALANCER]) as (relay, port, http_port), \
                 balanced(options, port, http_port):
-            closed = relay.wait_closed(reason, 4)["closed"]
+            closed = relay.wait_closed("client_left_before_hello", 4)["closed"]
             assert not any(n for k, n in closed.items() if k.startswith("refused")), (options, closed)
 
 
