@@ -1,12 +1,8 @@
 // Connection in its states Connecting and SendingHello: a target is dialled and gets what is held.
-#include <algorithm>
-#include <array>
 #include <cerrno>
-#include <span>
 #include <utility>
 
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include "relay/connection.hpp"
 #include "relay/socket_options.hpp"
@@ -29,25 +25,6 @@ CloseReason reason_of_failed_dial(int error) {
     default:
       return CloseReason::TargetUnreachable;
   }
-}
-
-/// Of the client's own bytes: the PROXY header, which comes before them, is none of them.
-std::size_t client_bytes_sent(const HelloBuffer& hello) {
-  return hello.sent - std::min(hello.sent, hello.proxy_header.size());
-}
-
-/// What is left of the PROXY header and the held bytes, in one call, so that they leave together.
-ssize_t send_held(int fd, const HelloBuffer& hello) {
-  const auto part = [](std::span<const std::uint8_t> bytes, std::size_t sent) {
-    const auto left = bytes.subspan(std::min(sent, bytes.size()));
-    return iovec{const_cast<std::uint8_t*>(left.data()), left.size()};  // only read from
-  };
-  std::array<iovec, 2> parts{part(hello.proxy_header, hello.sent),
-                             part(hello.bytes, client_bytes_sent(hello))};
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  return ::sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
 }  // namespace
@@ -86,18 +63,18 @@ Connection::Next Connection::on_connected() {
 }
 
 Connection::Next Connection::send_hello() {
-  const std::size_t client_bytes_before = client_bytes_sent(*hello_);
+  const std::size_t client_bytes_before = hello_->client_bytes_sent();
   const ssize_t count = send_held(target_.fd.get(), *hello_);
   if (count < 0) {
     if (errno == EAGAIN || errno == EINTR) return Next::Continue;
     return on_broken(Peer::Target, errno);
   }
   hello_->sent += static_cast<std::size_t>(count);
-  const std::size_t sent = client_bytes_sent(*hello_) - client_bytes_before;
+  const std::size_t sent = hello_->client_bytes_sent() - client_bytes_before;
   bytes_to_target_ += sent;
   worker_->own_counters().bytes_to_target.add(sent);
   route_->state->bytes_to_target.fetch_add(sent, std::memory_order_relaxed);
-  if (hello_->sent == hello_->proxy_header.size() + hello_->bytes.size()) enter_relaying();
+  if (hello_->is_sent()) enter_relaying();
   return Next::Continue;
 }
 

@@ -4,12 +4,15 @@
 // make us hold. Besides, each worker keeps up to 256 KiB of spare buffers.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "relay/client_hello.hpp"
 #include "relay/http_head.hpp"
@@ -62,7 +65,18 @@ struct HelloBuffer {
   std::vector<std::uint8_t> bytes;
   std::vector<std::uint8_t> proxy_header;  ///< for the target, before `bytes`; below 1 KiB
   std::size_t sent = 0;                    ///< to the target, of both
+
+  /// The PROXY header, which comes before them, is none of the client's bytes.
+  [[nodiscard]] std::size_t client_bytes_sent() const {
+    return sent - std::min(sent, proxy_header.size());
+  }
+
+  [[nodiscard]] bool is_sent() const { return sent == proxy_header.size() + bytes.size(); }
 };
+
+/// sendmsg(2) of what is left of the PROXY header and the client's bytes, so that they leave
+/// together; `hello.sent` is the caller's to move.
+[[nodiscard]] ssize_t send_held(int fd, const HelloBuffer& hello);
 
 /// One worker's.
 class HelloBuffers {

@@ -110,7 +110,7 @@ def test_a_long_hello_for_a_slow_target_arrives_whole():
             with target.accept() as connection:
                 got = b""
                 while not got.endswith(b"what follows"):
-                    got += connection.recv(1000)  # so small that it takes many writes
+                    got += connection.recv(1000)
                 header, rest = proxy_header.read_v2(got)
                 assert rest == hello + b"what follows" and header["source"] == client.getsockname()
                 connection.sendall(b"answer")
