@@ -42,7 +42,8 @@ void ProbeWorker::probe(api::TargetQuestion question, api::Services::ProbeDone d
       [this, question = std::move(question), done = std::move(done)](const os::Patience* patience) {
         probe::ProbeReport report{probe::ProbeResult::NotProbed, "not probed: busy", {}};
         if (patience != nullptr) {
-          report = probe::probe_target(question.target, question.server_name, *patience);
+          report = probe::probe_target(question.target, question.server_name, *patience,
+                                       question.proxy_protocol);
         }
         mailbox_.post([done, report = std::move(report)] { done(report); });
       });
@@ -55,8 +56,8 @@ void ProbeWorker::fetch_certificate(api::TargetQuestion question,
         Result<probe::Certificate> certificate =
             fail(Errc::Unavailable, "not looked at: busy; try again later");
         if (patience != nullptr) {
-          certificate =
-              probe::fetch_certificate({question.target, question.server_name, {}}, *patience);
+          certificate = probe::fetch_certificate(
+              {question.target, question.server_name, {}, question.proxy_protocol}, *patience);
         }
         mailbox_.post([done, certificate = std::move(certificate)] { done(certificate); });
       });

@@ -18,11 +18,12 @@ PACKAGE_PACKAGES=(dpkg-dev file)
 DEMO_PACKAGES=(iproute2 nftables wireguard-tools wireguard-go nginx curl openssl python3)
 
 # To run the tests: the demo's, Catch2, a kernel under QEMU, the checkers of the layering tests, the shells that adit
-# completes words in, what looks at packages, units and manual pages, and what makes and boots a Debian.
+# completes words in, what looks at packages, units and manual pages, what makes and boots a Debian, a load balancer, and
+# an ACME authority with two of its clients.
 # shellcheck disable=SC2034
 TEST_PACKAGES=(catch2 git binutils clang-format shellcheck strace iputils-ping conntrack iperf3
   qemu-system-x86 busybox-static kmod cpio zsh fish lintian mandoc groff man-db systemd
-  debootstrap systemd-container)
+  debootstrap systemd-container haproxy pebble caddy lego)
 
 # For `tests/run.sh --all`: libFuzzer comes with clang.
 # shellcheck disable=SC2034

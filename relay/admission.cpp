@@ -103,15 +103,28 @@ AdmitResult Admission::admit_client(const Key& key, TimePoint now) {
 }
 
 AdmitResult Admission::admit(const IpAddress& client, TimePoint now) {
+  if (admit_unnamed() != AdmitResult::Admitted) return AdmitResult::OverGlobal;
+  const AdmitResult result = name(client, now);
+  if (result != AdmitResult::Admitted) release_unnamed();
+  return result;
+}
+
+AdmitResult Admission::admit_unnamed() {
   // Counted first and given back on refusal, so that workers together never pass the limit.
   if (active_.fetch_add(1, std::memory_order_relaxed) >=
       max_connections_.load(std::memory_order_relaxed)) {
     active_.fetch_sub(1, std::memory_order_relaxed);
     return AdmitResult::OverGlobal;
   }
-  const AdmitResult result = admit_client(key_of(client), now);
-  if (result != AdmitResult::Admitted) active_.fetch_sub(1, std::memory_order_relaxed);
-  return result;
+  return AdmitResult::Admitted;
+}
+
+AdmitResult Admission::name(const IpAddress& client, TimePoint now) {
+  return admit_client(key_of(client), now);
+}
+
+void Admission::release_unnamed() {
+  active_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Admission::release(const IpAddress& client) {

@@ -1,6 +1,7 @@
 // Admission: may this client have one more connection? One object for the whole process, asked by
-// every worker at accept; clients are spread over shards by a keyed hash, one mutex each, so the
-// limits hold over all workers and never per worker. Time is a parameter.
+// every worker at accept (behind a load balancer: once it said who the client is); clients are
+// spread over shards by a keyed hash, one mutex each, so the limits hold over all workers and never
+// per worker. Time is a parameter.
 //
 // A client is an IPv4 /32 or an IPv6 /64. Its rate is a token bucket of one second's worth
 // (`rate_per_client` tokens), kept as one time stamp (GCRA). What a client costs here is forgotten
@@ -37,7 +38,15 @@ class Admission {
   /// Counts a connection of `client` when the answer is Admitted; a refusal counts and costs
   /// nothing. `now` never goes back by more than workers differ. Any thread.
   [[nodiscard]] AdmitResult admit(const IpAddress& client, TimePoint now);
-  /// Ends a connection that was admitted: exactly once for each. Any thread.
+  /// Counts a connection whose client is not known yet: over all, for no client. Admitted or
+  /// OverGlobal. Any thread.
+  [[nodiscard]] AdmitResult admit_unnamed();
+  /// Counts a connection of admit_unnamed for `client` too when the answer is Admitted; otherwise
+  /// it stays unnamed. Any thread.
+  [[nodiscard]] AdmitResult name(const IpAddress& client, TimePoint now);
+  /// Ends a connection of admit_unnamed that was not named: exactly once for each. Any thread.
+  void release_unnamed();
+  /// Ends a connection that was admitted or named: exactly once for each. Any thread.
   void release(const IpAddress& client);
 
   /// From here on; live connections stay, also when they are more than allowed now. Any thread.

@@ -59,6 +59,9 @@ class AlpnList {
   /// Valid as long as this list.
   [[nodiscard]] std::vector<std::string_view> names() const;
 
+  /// { length u8 | name }*, at most kMaxAlpnBytes; valid as long as this list.
+  [[nodiscard]] std::string_view wire() const { return wire_; }
+
   [[nodiscard]] bool is_empty() const { return wire_.empty(); }
 
   /// Bytes held, length bytes included.

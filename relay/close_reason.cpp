@@ -44,6 +44,12 @@ std::string_view to_string(CloseReason reason) {
       return "refused_head_too_large";
     case CloseReason::RefusedHttp2:
       return "refused_http2";
+    case CloseReason::RefusedNoProxyHeader:
+      return "refused_no_proxy_header";
+    case CloseReason::RefusedMalformedProxyHeader:
+      return "refused_malformed_proxy_header";
+    case CloseReason::RefusedProxyHeaderTooLong:
+      return "refused_proxy_header_too_long";
     case CloseReason::RefusedUnknownName:
       return "refused_unknown_name";
     case CloseReason::RefusedNoName:

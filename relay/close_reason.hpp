@@ -27,13 +27,16 @@ enum class CloseReason : std::uint8_t {
   ClientLeftInHello,          ///< FIN or RST after some bytes of a ClientHello
   ClientLeftWhileConnecting,  ///< while the target was dialled
   // Refused by what the client sent or is.
-  RefusedNotTls,           ///< closed without an answer
-  RefusedMalformedHello,   ///< decode_error or the fitting alert
-  RefusedHelloTooLarge,    ///< over the reader's bounds
-  RefusedHelloTimeout,     ///< hello or head were not whole within `timeouts.hello`
-  RefusedMalformedHead,    ///< plain HTTP: no valid request head; status 400 or the fitting one
-  RefusedHeadTooLarge,     ///< plain HTTP: over the reader's bounds; 431 or 414
-  RefusedHttp2,            ///< plain HTTP: the client began with HTTP/2; GOAWAY
+  RefusedNotTls,          ///< closed without an answer
+  RefusedMalformedHello,  ///< decode_error or the fitting alert
+  RefusedHelloTooLarge,   ///< over the reader's bounds
+  RefusedHelloTimeout,    ///< hello or head were not whole within `timeouts.hello`
+  RefusedMalformedHead,   ///< plain HTTP: no valid request head; status 400 or the fitting one
+  RefusedHeadTooLarge,    ///< plain HTTP: over the reader's bounds; 431 or 414
+  RefusedHttp2,           ///< plain HTTP: the client began with HTTP/2; GOAWAY
+  RefusedNoProxyHeader,  ///< a load balancer did not begin with a PROXY header; closed, as next two
+  RefusedMalformedProxyHeader,
+  RefusedProxyHeaderTooLong,
   RefusedUnknownName,      ///< unrecognized_name or 404: no route for a valid name
   RefusedNoName,           ///< likewise: no name, and no catch-all on this port
   RefusedOverClientLimit,  ///< reset at accept, as the next three

@@ -21,13 +21,15 @@ constexpr std::uint32_t kLingerBytes = 1U << 20;
 }  // namespace
 
 Connection::Connection(Worker& worker, std::uint64_t id, UniqueFd fd, const Endpoint& client,
-                       control::PublicPort port)
+                       control::PublicPort port, Origin origin)
     : worker_(&worker),
       id_(id),
       started_(worker.now()),
       last_activity_(started_),
       client_address_(client),
-      port_(port) {
+      port_(port),
+      awaits_proxy_header_(origin == Origin::Balancer),
+      is_unnamed_(origin == Origin::Balancer) {
   client_.fd = std::move(fd);
 }
 
@@ -44,7 +46,7 @@ Connection::Next Connection::start() {
   if (!poll) return finish(CloseReason::InternalError);
   client_.poll = std::move(*poll);
   worker_->arm(*this, started_ + worker_->timeouts().hello);
-  const Next next = is_raw() ? choose_raw_route() : Next::Continue;
+  const Next next = is_raw() && !awaits_proxy_header_ ? choose_raw_route() : Next::Continue;
   update_interest();
   return next;
 }
@@ -90,7 +92,7 @@ Connection::Next Connection::on_deadline() {
   switch (state_) {
     case State::AwaitingHello:
       // Browsers open connections in advance: who said nothing gets no answer.
-      if (is_http() && hello_) return refuse_http(CloseReason::RefusedHelloTimeout, 408);
+      if (is_http() && has_begun()) return refuse_http(CloseReason::RefusedHelloTimeout, 408);
       return finish(CloseReason::RefusedHelloTimeout);
     case State::Holding:
       return refuse_unreachable(CloseReason::SiteDown);

@@ -16,6 +16,9 @@
 //   Answering     -- client closed, or briefly no more -> Closed
 //
 // On a raw port nothing is read first: the target is dialled at once, and Relaying follows.
+// A load balancer says first who the client is, by a PROXY header, which is part of AwaitingHello;
+// a target may be told the same before the held bytes (connection_proxy.cpp).
+//
 // On a port of plain HTTP the hello is the head of the first request, which may be answered here
 // (connection_http.cpp); from Connecting on there is no difference.
 //
@@ -57,9 +60,13 @@ class Connection final : public TimerNode {
   };
   enum class [[nodiscard]] Next : std::uint8_t{Continue, Finished};
 
-  /// A client that was admitted. `worker` outlives the connection.
+  /// Who connects: the client itself, or a load balancer that will say for whom.
+  enum class Origin : std::uint8_t { Client, Balancer };
+
+  /// A client that was admitted, or a load balancer that was admitted without a client. `worker`
+  /// outlives the connection.
   Connection(Worker& worker, std::uint64_t id, UniqueFd fd, const Endpoint& client,
-             control::PublicPort port);
+             control::PublicPort port, Origin origin = Origin::Client);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -87,7 +94,11 @@ class Connection final : public TimerNode {
 
   [[nodiscard]] std::uint64_t id() const { return id_; }
 
+  /// As the load balancer says it, if one does.
   [[nodiscard]] const Endpoint& client() const { return client_address_; }
+
+  /// It is a load balancer's, for no client that is known: counted over all only.
+  [[nodiscard]] bool is_unnamed() const { return is_unnamed_; }
 
   [[nodiscard]] const std::optional<HostName>& host() const { return host_; }
 
@@ -96,6 +107,7 @@ class Connection final : public TimerNode {
 
   /// What its route makes it dial; once there is a route.
   [[nodiscard]] const Endpoint& target() const {
+    if (alpn_target_ != nullptr) return *alpn_target_;
     return is_http() ? route_->spec.http->target : route_->spec.targets.front().endpoint;
   }
 
@@ -129,6 +141,9 @@ class Connection final : public TimerNode {
   Next on_deadline();
   Next advance(Peer peer, int status, int events);
   Next read_hello(int status);
+  Next take_proxy_header();
+  Next believe_proxy_header();
+  Next parse_hello();
   Next take_hello(ParseStatus status);
   Next choose_route();
   Next choose_raw_route();
@@ -140,6 +155,7 @@ class Connection final : public TimerNode {
   Next dial_target();
   Next while_connecting(Peer peer, int status, int events);
   Next on_connected();
+  bool write_proxy_header();
   Next send_hello();
   Next relay(Peer peer, int status, int events);
   Next pump_to(Peer sink);
@@ -163,6 +179,11 @@ class Connection final : public TimerNode {
   [[nodiscard]] int target_interest() const;
   [[nodiscard]] Milliseconds silence_allowed() const;
 
+  /// Some bytes of the hello itself have come.
+  [[nodiscard]] bool has_begun() const {
+    return hello_ && !awaits_proxy_header_ && !hello_->bytes.empty();
+  }
+
   [[nodiscard]] bool is_http() const { return port_.protocol == control::Protocol::Http; }
 
   [[nodiscard]] bool is_raw() const { return port_.protocol == control::Protocol::Raw; }
@@ -174,6 +195,7 @@ class Connection final : public TimerNode {
   Pump to_client_;
   std::unique_ptr<HelloBuffer> hello_;  ///< while bytes of the hello are held
   std::shared_ptr<const Route> route_;
+  const Endpoint* alpn_target_ = nullptr;  ///< in route_: what the client's protocols lead to
   std::optional<HostName> host_;
   std::uint64_t id_;
   std::uint64_t bytes_to_target_ = 0;
@@ -185,7 +207,9 @@ class Connection final : public TimerNode {
   TimePoint dialled_;             ///< by the clock itself, for connect_us_
   std::uint64_t connect_us_ = 0;  ///< what the target needed to accept; 0: it has not
   Endpoint client_address_;
-  control::PublicPort port_;      ///< of the listener
+  control::PublicPort port_;  ///< of the listener
+  bool awaits_proxy_header_;
+  bool is_unnamed_;
   bool is_client_early_ = false;  ///< it sent something before its target was connected
   State state_ = State::AwaitingHello;
   CloseReason reason_ = CloseReason::InternalError;

@@ -1,7 +1,6 @@
 // Connection in its states Connecting and SendingHello: a target is dialled and gets what is held.
 #include <algorithm>
 #include <cerrno>
-#include <span>
 #include <utility>
 
 #include <sys/socket.h>
@@ -64,7 +63,8 @@ Connection::Next Connection::on_connected() {
   const auto waited = SteadyClock::now() - dialled_;
   connect_us_ = static_cast<std::uint64_t>(std::max<std::int64_t>(
       1, std::chrono::duration_cast<std::chrono::microseconds>(waited).count()));
-  if (!hello_) {
+  if (!write_proxy_header()) return refuse_unreachable(CloseReason::RefusedOverHelloLimit);
+  if (!hello_ || hello_->is_sent()) {
     enter_relaying();
     return Next::Continue;
   }
@@ -73,19 +73,18 @@ Connection::Next Connection::on_connected() {
 }
 
 Connection::Next Connection::send_hello() {
-  const std::span<const std::uint8_t> left =
-      std::span<const std::uint8_t>(hello_->bytes).subspan(hello_->sent);
-  const ssize_t count = ::send(target_.fd.get(), left.data(), left.size(), MSG_NOSIGNAL);
+  const std::size_t client_bytes_before = hello_->client_bytes_sent();
+  const ssize_t count = send_held(target_.fd.get(), *hello_);
   if (count < 0) {
     if (errno == EAGAIN || errno == EINTR) return Next::Continue;
     return on_broken(Peer::Target, errno);
   }
-  const auto sent = static_cast<std::size_t>(count);
-  hello_->sent += sent;
+  hello_->sent += static_cast<std::size_t>(count);
+  const std::size_t sent = hello_->client_bytes_sent() - client_bytes_before;
   bytes_to_target_ += sent;
   worker_->own_counters().bytes_to_target.add(sent);
   route_->state->bytes_to_target.fetch_add(sent, std::memory_order_relaxed);
-  if (sent == left.size()) enter_relaying();
+  if (hello_->is_sent()) enter_relaying();
   return Next::Continue;
 }
 

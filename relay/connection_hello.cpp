@@ -5,6 +5,7 @@
 
 #include <sys/socket.h>
 
+#include "relay/alpn_target.hpp"
 #include "relay/connection.hpp"
 #include "relay/socket_options.hpp"
 #include "relay/worker.hpp"
@@ -19,7 +20,9 @@ Connection::Next Connection::read_hello(int) {
       ::recv(client_.fd.get(), room.data(), std::min(room.size(), most - held), 0);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return Next::Continue;
   if (count <= 0) {
-    return finish(hello_ ? CloseReason::ClientLeftInHello : CloseReason::ClientLeftBeforeHello);
+    const bool has_said_something = has_begun() || (hello_ && awaits_proxy_header_);
+    return finish(has_said_something ? CloseReason::ClientLeftInHello
+                                     : CloseReason::ClientLeftBeforeHello);
   }
   if (!hello_) hello_ = worker_->hello_buffers().lend();
   const auto bytes = room.first(static_cast<std::size_t>(count));
@@ -27,6 +30,11 @@ Connection::Next Connection::read_hello(int) {
     reset_on_close(client_.fd.get());
     return finish(CloseReason::RefusedOverHelloLimit);
   }
+  return awaits_proxy_header_ ? take_proxy_header() : parse_hello();
+}
+
+Connection::Next Connection::parse_hello() {
+  if (is_raw()) return choose_raw_route();
   return is_http() ? take_head(hello_->head_reader.feed(hello_->bytes))
                    : take_hello(hello_->reader.feed(hello_->bytes));
 }
@@ -54,6 +62,7 @@ Connection::Next Connection::choose_route() {
     return refuse(host_ ? CloseReason::RefusedUnknownName : CloseReason::RefusedNoName,
                   Alert::UnrecognizedName);
   }
+  alpn_target_ = find_alpn_target(route->spec, hello_->reader.hello().alpn);
   return take_route(std::move(route));
 }
 

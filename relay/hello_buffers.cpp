@@ -1,8 +1,12 @@
 #include "relay/hello_buffers.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <utility>
+
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 namespace adit::relay {
 
@@ -11,6 +15,19 @@ namespace {
 constexpr std::size_t kUsualHello = 4096;
 constexpr std::size_t kMaxSpare = 64;
 }  // namespace
+
+ssize_t send_held(int fd, const HelloBuffer& hello) {
+  const auto part = [](std::span<const std::uint8_t> bytes, std::size_t sent) {
+    const auto left = bytes.subspan(std::min(sent, bytes.size()));
+    return iovec{const_cast<std::uint8_t*>(left.data()), left.size()};  // only read from
+  };
+  std::array<iovec, 2> parts{part(hello.proxy_header, hello.sent),
+                             part(hello.bytes, hello.client_bytes_sent())};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  return ::sendmsg(fd, &message, MSG_NOSIGNAL);
+}
 
 std::unique_ptr<HelloBuffer> HelloBuffers::lend() {
   if (!budget_->take_bytes(kUsualHello)) return nullptr;

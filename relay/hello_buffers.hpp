@@ -4,6 +4,7 @@
 // make us hold. Besides, each worker keeps up to 256 KiB of spare buffers.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -11,8 +12,11 @@
 #include <span>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "relay/client_hello.hpp"
 #include "relay/http_head.hpp"
+#include "relay/proxy_header_reader.hpp"
 
 namespace adit::relay {
 
@@ -57,9 +61,22 @@ class HelloBudget {
 struct HelloBuffer {
   ClientHelloReader reader;
   HttpHeadReader head_reader;
+  ProxyHeaderReader proxy_reader;  ///< of what a load balancer sends first
   std::vector<std::uint8_t> bytes;
-  std::size_t sent = 0;  ///< to the target
+  std::vector<std::uint8_t> proxy_header;  ///< for the target, before `bytes`; below 1 KiB
+  std::size_t sent = 0;                    ///< to the target, of both
+
+  /// The PROXY header, which comes before them, is none of the client's bytes.
+  [[nodiscard]] std::size_t client_bytes_sent() const {
+    return sent - std::min(sent, proxy_header.size());
+  }
+
+  [[nodiscard]] bool is_sent() const { return sent == proxy_header.size() + bytes.size(); }
 };
+
+/// sendmsg(2) of what is left of the PROXY header and the client's bytes, so that they leave
+/// together; `hello.sent` is the caller's to move.
+[[nodiscard]] ssize_t send_held(int fd, const HelloBuffer& hello);
 
 /// One worker's.
 class HelloBuffers {

@@ -3,8 +3,11 @@ add_library(adit_relay_core STATIC
   admission.cpp
   client_hello.cpp
   close_reason.cpp
+  crc32c.cpp
   http_answer.cpp
   http_head.cpp
+  proxy_header_reader.cpp
+  proxy_protocol.cpp
   refusal_log.cpp
   route_table.cpp
   server_name.cpp

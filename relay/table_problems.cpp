@@ -55,7 +55,11 @@ void check_addresses(const std::vector<IpAddress>& addresses, bool has_routes, P
 }
 
 void check_settings(const control::Table& table, Problems& out) {
+  constexpr std::size_t kMostBalancers = 256;  // each client is compared with all of them
   const control::Settings& settings = table.settings;
+  if (settings.accept_proxy.size() > kMostBalancers) {
+    out.add(fmt::format("settings: accept_proxy has more than {} networks", kMostBalancers));
+  }
   check_addresses(settings.addresses, !table.routes.empty(), out);
   const auto need_some = [&](std::string_view what, auto value) {
     if (value <= decltype(value){}) out.add(fmt::format("settings: {} must be more than 0", what));
@@ -138,6 +142,28 @@ void check_raw(const control::Route& route, Which which, Problems& out) {
   out.add(fmt::format("{}: a raw port has neither names nor plain HTTP", which()));
 }
 
+/// Each hello is compared with all of them.
+template <class Which>
+void check_alpn(const control::Route& route, Which which, Problems& out) {
+  constexpr std::size_t kMostProtocols = 16;
+  constexpr std::size_t kLongestProtocol = 255;
+  if (route.alpn.size() > kMostProtocols) {
+    out.add(fmt::format("{}: more than {} targets by protocol", which(), kMostProtocols));
+  }
+  std::set<std::string_view> seen;
+  for (const auto& [protocol, target] : route.alpn) {
+    if (protocol.empty() || protocol.size() > kLongestProtocol) {
+      out.add(fmt::format("{}: a protocol has 1 to {} bytes", which(), kLongestProtocol));
+    }
+    if (!seen.insert(protocol).second) {
+      out.add(fmt::format("{}: two targets for one protocol", which()));
+    }
+    if (!is_dialable(target)) {
+      out.add(fmt::format("{}: {} is no address and port to dial", which(), target));
+    }
+  }
+}
+
 /// One port speaks one protocol; ports that the kernel chooses are two.
 void check_protocols(const std::vector<control::Route>& routes, Problems& out) {
   std::set<control::PublicPort> seen;
@@ -190,6 +216,7 @@ std::vector<std::string> find_problems(const control::Table& table) {
     if (route.drain < Milliseconds::zero()) out.add(fmt::format("{}: drain is negative", which()));
     check_raw(route, which, out);
     check_targets(route, which, out);
+    check_alpn(route, which, out);
   }
   return out.take();
 }

@@ -18,6 +18,22 @@ constexpr Seconds kReportTime{60};
 /// Of connections that were relayed; for the others see RefusalLog.
 constexpr std::uint32_t kEndLinesPerSecond = 100;
 constexpr std::uint32_t kTroubleLinesPerMinute = 10;
+
+/// Why a client is turned away; nothing: it is not.
+std::optional<CloseReason> reason_of(AdmitResult result) {
+  switch (result) {
+    case AdmitResult::Admitted:
+      break;
+    case AdmitResult::OverGlobal:
+      return CloseReason::RefusedOverGlobalLimit;
+    case AdmitResult::OverClient:
+      return CloseReason::RefusedOverClientLimit;
+    case AdmitResult::OverClientRate:
+      return CloseReason::RefusedOverClientRate;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 void on_all_workers(const std::vector<std::unique_ptr<Worker>>& workers,
@@ -192,24 +208,42 @@ void Worker::fire(TimerNode& node) {
 
 void Worker::take(UniqueFd fd, const Endpoint& client, control::PublicPort port) {
   counters_.accepted.add(1);
-  switch (shared_->admission.admit(client.address, now())) {
-    case AdmitResult::Admitted:
-      break;
-    case AdmitResult::OverGlobal:
-      return refuse(std::move(fd), client, CloseReason::RefusedOverGlobalLimit);
-    case AdmitResult::OverClient:
-      return refuse(std::move(fd), client, CloseReason::RefusedOverClientLimit);
-    case AdmitResult::OverClientRate:
-      return refuse(std::move(fd), client, CloseReason::RefusedOverClientRate);
-  }
+  // A load balancer is nobody's client: who it speaks for is asked once it has said so.
+  const bool is_unnamed = is_balancer(client.address);
+  const AdmitResult result = is_unnamed ? shared_->admission.admit_unnamed()
+                                        : shared_->admission.admit(client.address, now());
+  if (const auto refused = reason_of(result)) return refuse(std::move(fd), client, *refused);
   if (!shared_->hellos.enter()) {
-    shared_->admission.release(client.address);
+    release(client.address, is_unnamed);
     return refuse(std::move(fd), client, CloseReason::RefusedOverHelloLimit);
   }
   const std::uint64_t id = shared_->last_connection_id.fetch_add(1, std::memory_order_relaxed) + 1;
-  Connection& connection = connections_.emplace_back(*this, id, std::move(fd), client, port);
+  Connection& connection = connections_.emplace_back(
+      *this, id, std::move(fd), client, port,
+      is_unnamed ? Connection::Origin::Balancer : Connection::Origin::Client);
   connection.place = std::prev(connections_.end());
   if (connection.start() == Connection::Next::Finished) remove(connection);
+}
+
+bool Worker::is_balancer(const IpAddress& address) const {
+  return std::ranges::any_of(table_->settings().accept_proxy,
+                             [&](const IpPrefix& prefix) { return prefix.contains(address); });
+}
+
+std::optional<CloseReason> Worker::admit_believed(const IpAddress& client) {
+  return reason_of(shared_->admission.name(client, now()));
+}
+
+std::string Worker::unique_id(std::uint64_t connection) const {
+  return fmt::format("{:x}-{}", shared_->begun, connection);
+}
+
+void Worker::release(const IpAddress& client, bool is_unnamed) {
+  if (is_unnamed) {
+    shared_->admission.release_unnamed();
+  } else {
+    shared_->admission.release(client);
+  }
 }
 
 void Worker::refuse(UniqueFd fd, const Endpoint& client, CloseReason reason) {
@@ -229,7 +263,7 @@ void Worker::remove(Connection& connection) {
   }
   log_end(connection);
   shared_->records.add(connection.record());
-  shared_->admission.release(connection.client().address);
+  release(connection.client().address, connection.is_unnamed());
   connections_.erase(connection.place);
   if (is_paused_) resume_accepting();
 }

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -47,6 +49,10 @@ struct Shared {
   RefusalLog refusals;
   RecordLog records;
   std::atomic<std::uint64_t> last_connection_id{0};
+  /// Makes connection ids unique over all runs: when this process began, in µs since 1970.
+  const std::int64_t begun = std::chrono::duration_cast<std::chrono::microseconds>(
+                                 std::chrono::system_clock::now().time_since_epoch())
+                                 .count();
 };
 
 class Worker;
@@ -108,6 +114,10 @@ class Worker {
   void pause_accepting();
   /// A listener failed and paused: notes it in the log and resumes it in a while.
   void retry_accepting(const control::ListenAddress& address, int error);
+  /// The client of a load balancer's connection is known now: counted for it, or why it is refused.
+  [[nodiscard]] std::optional<CloseReason> admit_believed(const IpAddress& client);
+  /// Of a connection, for those who see it later on its way: "18c3f5a0b2d41-42".
+  [[nodiscard]] std::string unique_id(std::uint64_t connection) const;
   /// Ends the life of `connection`, which must not be used any more.
   void remove(Connection& connection);
   void arm(TimerNode& node, TimePoint deadline);
@@ -157,6 +167,9 @@ class Worker {
   void drain(const std::shared_ptr<const Route>& route);
   void end_drained();
   void resume_accepting();
+  /// Whether `address` is one of `relay.accept_proxy`.
+  [[nodiscard]] bool is_balancer(const IpAddress& address) const;
+  void release(const IpAddress& client, bool is_unnamed);
   void refuse(UniqueFd fd, const Endpoint& client, CloseReason reason);
   [[nodiscard]] bool may_log_end(CloseReason reason, const IpAddress& client);
   void log_end(const Connection& connection);

@@ -38,10 +38,45 @@ bool read(Bytes bytes, PlainHttp& out) {
         return read(value, out.target.address);
       case 4:
         return read(value, out.target.port);
+      case 5:
+        return read(value, out.proxy_protocol, ProxyProtocol::V2);
       default:
         return true;
     }
   });
+}
+
+bool read(Bytes bytes, AlpnTarget& out) {
+  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
+    switch (tag) {
+      case 1:
+        return read(value, out.protocol);
+      case 2:
+        return read(value, out.target.address);
+      case 3:
+        return read(value, out.target.port);
+      default:
+        return true;
+    }
+  });
+}
+
+bool read(Bytes bytes, IpPrefix& out) {
+  IpAddress address;
+  std::uint8_t length = 0;
+  const bool is_whole = for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
+    switch (tag) {
+      case 1:
+        return read(value, address);
+      case 2:
+        return read(value, length);
+      default:
+        return true;
+    }
+  });
+  if (!is_whole || length > address.bits()) return false;
+  out = IpPrefix(address, length);
+  return true;
 }
 
 std::optional<Route> read_route(Bytes bytes) {
@@ -75,6 +110,10 @@ std::optional<Route> read_route(Bytes bytes) {
         return read(value, route.http.emplace());
       case 13:
         return read(value, route.protocol, Protocol::Raw);
+      case 8:
+        return read(value, route.proxy_protocol, ProxyProtocol::V2);
+      case 9:
+        return read(value, route.alpn.emplace_back());
       default:
         return true;
     }
@@ -114,6 +153,8 @@ bool read(Bytes bytes, Settings& out) {
         return read(value, out.limits);
       case 4:
         return read(value, out.privacy, Privacy::None);
+      case 5:
+        return read(value, out.accept_proxy.emplace_back());
       default:
         return true;
     }

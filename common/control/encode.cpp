@@ -62,11 +62,28 @@ void write(FieldWriter& out, const Target& value) {
   out.number(3, value.weight);
 }
 
+/// A default is not written: a table that does without is the same bytes as before there was one.
+void write_proxy_protocol(FieldWriter& out, std::uint16_t tag, ProxyProtocol value) {
+  if (value != ProxyProtocol::None) out.number(tag, static_cast<std::uint64_t>(value));
+}
+
 void write(FieldWriter& out, const PlainHttp& value) {
   out.number(1, value.port);
   out.number(2, static_cast<std::uint64_t>(value.action));
   out.address(3, value.target.address);
   out.number(4, value.target.port);
+  write_proxy_protocol(out, 5, value.proxy_protocol);
+}
+
+void write(FieldWriter& out, const AlpnTarget& value) {
+  out.text(1, value.protocol);
+  out.address(2, value.target.address);
+  out.number(3, value.target.port);
+}
+
+void write(FieldWriter& out, const IpPrefix& value) {
+  out.address(1, value.address());
+  out.number(2, value.length());
 }
 
 void write(FieldWriter& out, const Route& value) {
@@ -82,6 +99,10 @@ void write(FieldWriter& out, const Route& value) {
     out.nested(7, [&](FieldWriter& inner) { write(inner, *value.http); });
   }
   if (value.protocol != Protocol::Tls) out.number(13, static_cast<std::uint64_t>(value.protocol));
+  write_proxy_protocol(out, 8, value.proxy_protocol);
+  for (const AlpnTarget& each : value.alpn) {
+    out.nested(9, [&](FieldWriter& inner) { write(inner, each); });
+  }
 }
 
 void write(FieldWriter& out, const Timeouts& value) {
@@ -103,6 +124,9 @@ void write(FieldWriter& out, const Settings& value) {
   out.nested(2, [&](FieldWriter& inner) { write(inner, value.timeouts); });
   out.nested(3, [&](FieldWriter& inner) { write(inner, value.limits); });
   out.number(4, static_cast<std::uint64_t>(value.privacy));
+  for (const IpPrefix& prefix : value.accept_proxy) {
+    out.nested(5, [&](FieldWriter& inner) { write(inner, prefix); });
+  }
 }
 
 void write(FieldWriter& out, const Table& value) {

@@ -79,11 +79,24 @@ enum class HttpAction : std::uint8_t {
   Forward = 1,   ///< to the target, with the whole connection
 };
 
+/// Whether a target is told who the client is, before the client's first byte (haproxy's
+/// doc/proxy-protocol.txt). The value is the wire's.
+enum class ProxyProtocol : std::uint8_t { None = 0, V1 = 1, V2 = 2 };
+
+/// Where clients go that offer `protocol` in their ClientHello (RFC 7301).
+struct AlpnTarget {
+  std::string protocol;  ///< 1 to 255 bytes
+  Endpoint target;
+
+  bool operator==(const AlpnTarget&) const = default;
+};
+
 /// What a route does on a port of plain HTTP.
 struct PlainHttp {
   std::uint16_t port = 80;  ///< configured public port; 0 lets the kernel choose
   HttpAction action = HttpAction::Redirect;
   Endpoint target;  ///< of ACME challenges, and of what is forwarded
+  ProxyProtocol proxy_protocol = ProxyProtocol::None;  ///< to `target`
 
   bool operator==(const PlainHttp&) const = default;
 };
@@ -96,7 +109,9 @@ struct Route {
   std::string site;
   std::vector<Target> targets;  ///< at least one
   Milliseconds drain{5000};     ///< how long its connections may go on after its removal
-  std::optional<PlainHttp> http = std::nullopt;  ///< nothing: plain HTTP does not know it
+  std::optional<PlainHttp> http = std::nullopt;        ///< nothing: plain HTTP does not know it
+  ProxyProtocol proxy_protocol = ProxyProtocol::None;  ///< to `targets` and those of `alpn`
+  std::vector<AlpnTarget> alpn = {};  ///< instead of `targets`: the first one that a client offers
   /// Of `port`: Tls, or Raw, which has the pattern "*" and no `http`.
   Protocol protocol = Protocol::Tls;
 
@@ -135,6 +150,8 @@ struct Settings {
   Timeouts timeouts;
   Limits limits;
   Privacy privacy = Privacy::Full;
+  /// Load balancers, whose connections begin with a PROXY header that is believed.
+  std::vector<IpPrefix> accept_proxy = {};
 
   bool operator==(const Settings&) const = default;
 };

@@ -28,6 +28,7 @@ tl::expected<Found, Response> find(const LiveView& view, const std::string& name
       route.route = "host/" + host->first;
       route.site = host->second.site;
       route.target = config::target_of(view.resources(), host->second);
+      route.proxy_protocol = config::proxy_protocol_of(view.resources(), host->second);
       return Found{"", std::move(route)};
     }
   }
@@ -45,12 +46,13 @@ void probe_host(Services& services, const Parameters& parameters, const Reply& r
   auto found = find(LiveView(*snapshot, services.wall_now()), parameters[0]);
   if (!found) return reply(std::move(found).error());
   const Endpoint target = *found->route.target;
-  services.probe({target, found->name}, [reply, target](const probe::ProbeReport& report) {
-    reply(json_response({{"target", target.to_string()},
-                         {"result", probe::to_string(report.result)},
-                         {"detail", report.detail},
-                         {"took_ms", report.took.count()}}));
-  });
+  services.probe({target, found->name, found->route.proxy_protocol},
+                 [reply, target](const probe::ProbeReport& report) {
+                   reply(json_response({{"target", target.to_string()},
+                                        {"result", probe::to_string(report.result)},
+                                        {"detail", report.detail},
+                                        {"took_ms", report.took.count()}}));
+                 });
 }
 
 json certificate_json(const Result<probe::Certificate>& certificate) {
@@ -94,7 +96,7 @@ void verify_host(Services& services, const Parameters& parameters, const Reply& 
         fmt::format("{} is a pattern; verify a real name that it serves", parameters[0])));
   }
   services.fetch_certificate(
-      {*found->route.target, found->name},
+      {*found->route.target, found->name, found->route.proxy_protocol},
       [&services, reply, found = *found](const Result<probe::Certificate>& certificate) {
         reply(json_response(verify_json(services, found, certificate)));
       });

@@ -5,6 +5,7 @@
 #include "controller/api/problem_response.hpp"
 #include "controller/api/route_question.hpp"
 #include "controller/api/views.hpp"
+#include "controller/config/proxy_fields.hpp"
 #include "controller/wireguard/site_config.hpp"
 
 namespace adit::api {
@@ -99,13 +100,14 @@ Response test_route(const LiveView& view, const Request& request, const Paramete
       return problem_response(address.error().within("from"));
     }
   }
-  const auto answer = ask_route(view, request.argument("name"), port);
+  const auto answer = ask_route(view, request.argument("name"), port, request.argument("alpn"));
   const auto& route = answer.route;
   return response_of(view, {{"match", plan::to_string(route.match)},
                             {"route", route.route},
                             {"site", route.site},
                             {"target", route.target ? route.target->to_string() : ""},
                             {"port", answer.port},
+                            {"proxy_protocol", config::to_string(route.proxy_protocol)},
                             {"why", route.why},
                             {"site_state", route.site.empty() ? "" : view.site_state(route.site)}});
 }

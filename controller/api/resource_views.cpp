@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "controller/api/views.hpp"
+#include "controller/config/proxy_fields.hpp"
 #include "controller/config/resource_json.hpp"
 #include "controller/config/units.hpp"
 
@@ -27,6 +28,9 @@ json host_item(const LiveView& view, const std::string& name, const config::Host
   if (const auto target = config::target_of(view.resources(), host)) {
     item["target"] = target->to_string();
   }
+  item["proxy_protocol"] = config::to_string(config::proxy_protocol_of(view.resources(), host));
+  item["http_proxy_protocol"] =
+      config::to_string(config::http_proxy_protocol_of(view.resources(), host));
   item["port"] = view.open_port({port});
   item["state"] = view.host_state(host.site, {port});
   add_counters(item, view.route_stats("host/" + name));
@@ -61,12 +65,17 @@ json route_item(const LiveView& view, const control::Route& route) {
                {"target", route.targets.front().endpoint.to_string()},
                {"targets", std::move(targets)},
                {"drain", config::format_duration(route.drain)},
+               {"proxy_protocol", config::to_string(route.proxy_protocol)},
                {"state", view.host_state(route.site, {route.port})}};
   item["http"] = "off";
   if (route.http) {
     item["http"] = route.http->action == control::HttpAction::Forward ? "forward" : "redirect";
     item["http_port"] = view.open_port({route.http->port, control::Protocol::Http});
     item["http_target"] = route.http->target.to_string();
+    item["http_proxy_protocol"] = config::to_string(route.http->proxy_protocol);
+  }
+  for (const auto& [protocol, target] : route.alpn) {
+    item["alpn"].push_back(json::object({{protocol, target.to_string()}}));
   }
   add_counters(item, view.route_stats(route.name));
   return item;

@@ -33,12 +33,12 @@ control::PublicPort configured_port(const LiveView& view, std::uint16_t open) {
 }  // namespace
 
 RouteQuestionAnswer ask_route(const LiveView& view, const std::string& name,
-                              std::optional<std::uint16_t> port) {
+                              std::optional<std::uint16_t> port, const std::string& alpn) {
   const control::PublicPort configured =
       port ? configured_port(view, *port) : control::PublicPort{port_of_name(view, name)};
   RouteQuestionAnswer answer;
   answer.port = port.value_or(view.open_port(configured));
-  answer.route = plan::find_route(view.snapshot().state->desired.table, name, configured);
+  answer.route = plan::find_route(view.snapshot().state->desired.table, name, configured, alpn);
   return answer;
 }
 

@@ -16,9 +16,9 @@ struct RouteQuestionAnswer {
 };
 
 /// `port`: what a client would connect to; nothing: the port of the host of this name, else the
-/// relay's https_port.
+/// relay's https_port. `alpn`: the protocol that the client offers; empty: none.
 RouteQuestionAnswer ask_route(const LiveView& view, const std::string& name,
-                              std::optional<std::uint16_t> port);
+                              std::optional<std::uint16_t> port, const std::string& alpn = {});
 
 /// "443" -> 443; nothing for what is not a port.
 std::optional<std::uint16_t> parse_port(const std::string& text);

@@ -15,10 +15,12 @@
 
 namespace adit::api {
 
-/// Something to look at through the tunnel: a target, and the server name to ask it for.
+/// Something to look at through the tunnel: a target, the server name to ask it for, and what it
+/// wants to hear first.
 struct TargetQuestion {
   Endpoint target;
   std::string server_name;
+  control::ProxyProtocol proxy_protocol = control::ProxyProtocol::None;
 };
 
 class Services {

@@ -13,7 +13,7 @@ void RemovalGate::replace(const control::Table& before, const control::Table& af
   for (const control::Route& route : before.routes) {
     const auto found = kept.find(route.name);
     const bool is_same = found != kept.end() && found->second->targets == route.targets &&
-                         found->second->http == route.http;
+                         found->second->alpn == route.alpn && found->second->http == route.http;
     if (is_same) continue;
     pending_ = std::max(pending_, route.drain);
   }

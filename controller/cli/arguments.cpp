@@ -35,8 +35,7 @@ struct LaterOption {
   bool operator==(const LaterOption&) const = default;
 };
 
-constexpr std::array<LaterOption, 2> kLaterOptions = {
-    {{"adit route test", "--from"}, {"adit route test", "--alpn"}}};
+constexpr std::array<LaterOption, 1> kLaterOptions = {{{"adit route test", "--from"}}};
 
 /// The parser with everything that its parsed values and actions live in.
 struct Parser {

@@ -15,6 +15,7 @@ namespace {
 
 struct RouteOptions {
   std::string name;
+  std::string alpn;
 };
 
 /// "app.example.com:8443" -> name and port; without digits behind the last ':' there is no port.
@@ -29,8 +30,8 @@ std::pair<std::string, std::string> split_port(const std::string& text) {
 
 Attempt<Exit> run_test(Session& session, const RouteOptions& options) {
   const auto [name, port] = split_port(options.name);
-  const auto answer =
-      session.api.get("/v1/routes/test" + query_of({{"name", name}, {"port", port}}));
+  const auto answer = session.api.get(
+      "/v1/routes/test" + query_of({{"name", name}, {"port", port}, {"alpn", options.alpn}}));
   if (!answer) return give_up(answer.error());
   const std::string match = text_at(*answer, "match");
   const Exit exit = match == "none" ? Exit::Failed : Exit::Done;
@@ -49,6 +50,7 @@ Attempt<Exit> run_test(Session& session, const RouteOptions& options) {
   line("site", text_at(*answer, "site"));
   line("state", text_at(*answer, "site_state"));
   line("target", text_at(*answer, "target"));
+  if (const auto told = text_at(*answer, "proxy_protocol"); told != "none") line("PROXY", told);
   line("why", text_at(*answer, "why"));
   return exit;
 }
@@ -60,6 +62,8 @@ Action declare_route_test(CLI::App& app) {
   app.add_option("NAME[:PORT]", options->name,
                  "The server name a client would send, and the port it would use")
       ->required();
+  app.add_option("--alpn", options->alpn, "The protocol that the client would offer (ALPN)")
+      ->type_name("PROTOCOL");
   return [options](Session& session) { return run_test(session, *options); };
 }
 

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "controller/config/ownership.hpp"
+#include "controller/config/proxy_fields.hpp"
 #include "controller/config/resource_json.hpp"
 
 namespace adit::config {
@@ -71,11 +72,26 @@ std::string summary(const Resources& /*all*/, const Site& site) {
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 
+/// What is out of the ordinary on the way to the targets.
+std::string to_targets(const Resources& all, const Host& host) {
+  std::string out;
+  const auto add_proxy = [&out](const char* key, control::ProxyProtocol version) {
+    if (version == control::ProxyProtocol::None) return;
+    out += fmt::format("; {} {}", key, to_string(version));
+  };
+  add_proxy("proxy_protocol", proxy_protocol_of(all, host));
+  add_proxy("http_proxy_protocol", http_proxy_protocol_of(all, host));
+  for (const auto& [protocol, target] : host.alpn) {
+    out += fmt::format("; alpn {} -> {}", protocol, target);
+  }
+  return out;
+}
+
 std::string summary(const Resources& all, const Host& host) {
   const auto target = target_of(all, host);
   const std::string port = host.port ? fmt::format("; port {}", *host.port) : "";
-  return fmt::format("site {}; target {}{}", host.site, target ? target->to_string() : "none",
-                     port);
+  return fmt::format("site {}; target {}{}{}", host.site, target ? target->to_string() : "none",
+                     port, to_targets(all, host));
 }
 
 template <class T>

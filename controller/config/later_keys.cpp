@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "common/host_name.hpp"
+#include "controller/config/proxy_fields.hpp"
 #include "controller/config/units.hpp"
 #include "controller/config/utf8.hpp"
 
@@ -86,7 +87,7 @@ void any_texts(Reader& reader, const Value& value, Nothing&) {
 
 template <auto kRead>
 void form_of(Reader& reader, const Value& value, Nothing&) {
-  kRead(reader, value);
+  (void)kRead(reader, value);
 }
 
 /// A map that is not in this version unless it is empty; the form of its members is checked first.
@@ -160,10 +161,6 @@ void any_tunnel(Reader& reader, const Value& value, Nothing&) {
 
 }  // namespace
 
-void later_proxy_protocol(Reader& reader, const Value& value) {
-  later_choice(reader, value, {"none", "v1", "v2"});
-}
-
 void later_gateway(Reader& reader, const Value& value) {
   later_choice(reader, value, {"router", "host"});
 }
@@ -200,15 +197,6 @@ void later_resolver(Reader& reader, const Value& value) {
 
 void later_check(Reader& reader, const Value& value) {
   later_choice(reader, value, {"none", "tcp", "tls"});
-}
-
-void later_alpn(Reader& reader, const Value& value) {
-  const std::size_t before = reader.problems.size();
-  const auto members = reader.map(value);
-  for (const Member& member : members) (void)reader.endpoint(member.value);
-  if (!members.empty() && reader.problems.size() == before) {
-    reader.not_in_this_version(value, "alpn", kLeaveOut);
-  }
 }
 
 void later_access(Reader& reader, const Value& value) {
@@ -253,16 +241,15 @@ void later_dns(Reader& reader, const Value& value) {
 }
 
 void later_ports(Reader& reader, const Value& value) {
-  constexpr std::array<Field<Nothing>, 9> kFields{
-      {{"listen", any_listen},
-       {"site", any_text},
-       {"target", any_endpoint},
-       {"targets", any_targets},
-       {"check", form_of<later_check>},
-       {"proxy_protocol", form_of<later_proxy_protocol>},
-       {"access", form_of<later_access>},
-       {"limits", form_of<later_host_limits>},
-       {"drain", any_duration}}};
+  constexpr std::array<Field<Nothing>, 9> kFields{{{"listen", any_listen},
+                                                   {"site", any_text},
+                                                   {"target", any_endpoint},
+                                                   {"targets", any_targets},
+                                                   {"check", form_of<later_check>},
+                                                   {"proxy_protocol", form_of<read_proxy_protocol>},
+                                                   {"access", form_of<later_access>},
+                                                   {"limits", form_of<later_host_limits>},
+                                                   {"drain", any_duration}}};
   later_resources(reader, value, "a raw port", kFields);
 }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "controller/config/later_keys.hpp"
+#include "controller/config/proxy_fields.hpp"
 #include "controller/config/resource_fields.hpp"
 #include "controller/config/resource_reader.hpp"
 #include "controller/config/units.hpp"
@@ -106,7 +107,7 @@ constexpr std::array<Field<Relay>, 10> kRelayFields{{
     {"limits", read_limits},
     {"source_addresses", later<later_addresses, Relay>},
     {"access", later<later_access, Relay>},
-    {"accept_proxy", later<later_prefixes, Relay>},
+    {"accept_proxy", read_accept_proxy},
     {"privacy", read_privacy},
 }};
 

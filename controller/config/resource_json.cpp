@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "controller/config/proxy_fields.hpp"
 #include "controller/config/resource_reader.hpp"
 #include "controller/config/units.hpp"
 
@@ -63,6 +64,12 @@ json to_json(const Site& site) {
   put(out, "address6", site.address6);
   put(out, "target", site.target);
   put(out, "http_target", site.http_target);
+  if (site.proxy_protocol != control::ProxyProtocol::None) {
+    out["proxy_protocol"] = to_string(site.proxy_protocol);
+  }
+  if (site.http_proxy_protocol != control::ProxyProtocol::None) {
+    out["http_proxy_protocol"] = to_string(site.http_proxy_protocol);
+  }
   return out;
 }
 
@@ -73,6 +80,12 @@ json to_json(const Host& host) {
   if (host.port) out["port"] = *host.port;
   if (!host.http) out["http"] = "off";
   if (host.http == control::HttpAction::Forward) out["http"] = "forward";
+  if (host.proxy_protocol) out["proxy_protocol"] = to_string(*host.proxy_protocol);
+  if (host.http_proxy_protocol) out["http_proxy_protocol"] = to_string(*host.http_proxy_protocol);
+  // A list: the order of the protocols counts, and a JSON object has none.
+  for (const auto& [protocol, target] : host.alpn) {
+    out["alpn"].push_back(json::object({{protocol, target.to_string()}}));
+  }
   return out;
 }
 
@@ -82,6 +95,7 @@ json to_json(const Relay& relay) {
            {"http_port", relay.http_port ? json(*relay.http_port) : json("off")},
            {"privacy", to_string(relay.privacy)}};
   if (!relay.addresses.empty()) out["addresses"] = texts(relay.addresses);
+  if (!relay.accept_proxy.empty()) out["accept_proxy"] = texts(relay.accept_proxy);
   out["timeouts"] = {{"hello", format_duration(relay.timeouts.hello)},
                      {"connect", format_duration(relay.timeouts.connect)},
                      {"hold", format_duration(relay.timeouts.hold)},

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "controller/config/later_keys.hpp"
+#include "controller/config/proxy_fields.hpp"
 #include "controller/config/resource_fields.hpp"
 #include "controller/config/utf8.hpp"
 
@@ -104,6 +105,16 @@ void read_http_target(Reader& reader, const Value& value, T& out) {
   take(reader.endpoint(value), out.http_target);
 }
 
+template <class T>
+void read_tls_proxy(Reader& reader, const Value& value, T& out) {
+  take(read_proxy_protocol(reader, value), out.proxy_protocol);
+}
+
+template <class T>
+void read_http_proxy(Reader& reader, const Value& value, T& out) {
+  take(read_proxy_protocol(reader, value), out.http_proxy_protocol);
+}
+
 constexpr std::array<Field<Site>, 15> kSiteFields{{
     {"owner", read_owner<Site>},
     {"public_key", read_public_key},
@@ -113,8 +124,8 @@ constexpr std::array<Field<Site>, 15> kSiteFields{{
     {"keepalive", read_keepalive},
     {"target", read_target<Site>},
     {"http_target", read_http_target<Site>},
-    {"proxy_protocol", later<later_proxy_protocol, Site>},
-    {"http_proxy_protocol", later<later_proxy_protocol, Site>},
+    {"proxy_protocol", read_tls_proxy<Site>},
+    {"http_proxy_protocol", read_http_proxy<Site>},
     {"gateway", later<later_gateway, Site>},
     {"netmap", later<later_netmap, Site>},
     {"mtu", later<later_mtu, Site>},
@@ -192,10 +203,10 @@ constexpr std::array<Field<Host>, 15> kHostFields{{
     {"http_target", read_http_target<Host>},
     {"port", read_host_port},
     {"drain", read_drain},
-    {"proxy_protocol", later<later_proxy_protocol, Host>},
-    {"http_proxy_protocol", later<later_proxy_protocol, Host>},
+    {"proxy_protocol", read_tls_proxy<Host>},
+    {"http_proxy_protocol", read_http_proxy<Host>},
     {"check", later<later_check, Host>},
-    {"alpn", later<later_alpn, Host>},
+    {"alpn", read_alpn},
     {"access", later<later_access, Host>},
     {"http", read_http},
     {"dns", later<later_host_dns, Host>},

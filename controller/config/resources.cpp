@@ -33,6 +33,16 @@ std::optional<Endpoint> http_target_of(const Resources& resources, const Host& h
   return target ? std::optional(Endpoint{target->address, kPlainHttpPort}) : std::nullopt;
 }
 
+control::ProxyProtocol proxy_protocol_of(const Resources& resources, const Host& host) {
+  const Site* site = find_site(resources, host.site);
+  return host.proxy_protocol.value_or((site != nullptr ? *site : Site{}).proxy_protocol);
+}
+
+control::ProxyProtocol http_proxy_protocol_of(const Resources& resources, const Host& host) {
+  const Site* site = find_site(resources, host.site);
+  return host.http_proxy_protocol.value_or((site != nullptr ? *site : Site{}).http_proxy_protocol);
+}
+
 std::uint16_t public_port_of(const Resources& resources, const Host& host) {
   return host.port.value_or(resources.relay ? resources.relay->https_port : Relay{}.https_port);
 }

@@ -31,6 +31,8 @@ struct Site {
   Seconds keepalive{25};
   std::optional<Endpoint> target;  ///< default target of the site's hosts
   std::optional<Endpoint> http_target;
+  control::ProxyProtocol proxy_protocol = control::ProxyProtocol::None;  ///< default of its hosts
+  control::ProxyProtocol http_proxy_protocol = control::ProxyProtocol::None;
 
   bool operator==(const Site&) const = default;
 };
@@ -44,6 +46,9 @@ struct Host {
   Milliseconds drain{5000};
   /// What becomes of plain HTTP on the relay's http_port; nullopt: nothing, its answer is 404.
   std::optional<control::HttpAction> http{control::HttpAction::Redirect};
+  std::optional<control::ProxyProtocol> proxy_protocol;  ///< to the TLS targets; else the site's
+  std::optional<control::ProxyProtocol> http_proxy_protocol;
+  std::vector<control::AlpnTarget> alpn;  ///< in the order in which they are tried
 
   bool operator==(const Host&) const = default;
 };
@@ -56,6 +61,7 @@ struct Relay {
   control::Timeouts timeouts;
   control::Limits limits;
   Privacy privacy = Privacy::Full;
+  std::vector<IpPrefix> accept_proxy;  ///< load balancers whose PROXY header is believed; sorted
 
   bool operator==(const Relay&) const = default;
 };
@@ -75,6 +81,10 @@ std::optional<Endpoint> target_of(const Resources& resources, const Host& host);
 /// Where its plain HTTP leads: its own http_target, the site's
 /// (unless the host has a target of its own), else the target's address at port 80.
 std::optional<Endpoint> http_target_of(const Resources& resources, const Host& host);
+/// What the TLS targets of `host` are told of the client: its own proxy_protocol, else the site's.
+control::ProxyProtocol proxy_protocol_of(const Resources& resources, const Host& host);
+/// Likewise its plain HTTP's target, by http_proxy_protocol.
+control::ProxyProtocol http_proxy_protocol_of(const Resources& resources, const Host& host);
 /// The public port of `host`: its own, else the relay's https_port.
 std::uint16_t public_port_of(const Resources& resources, const Host& host);
 /// True for the built-in site or one of `resources.sites`.

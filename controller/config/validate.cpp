@@ -250,6 +250,9 @@ class Validator {
     if (broken_.contains(key_of("sites", host.site, {}))) return;
     if (host.target) check_target("hosts", name, "target", *host.target, host.site);
     if (host.http_target) check_target("hosts", name, "http_target", *host.http_target, host.site);
+    for (const auto& [protocol, target] : host.alpn) {
+      check_target("hosts", name, "alpn", target, host.site, protocol);
+    }
     if (!target_of(wanted_, host)) {
       problem("hosts", name, "",
               host.site == kDirectSite
@@ -273,9 +276,11 @@ class Validator {
   }
 
   void check_target(std::string_view kind, const std::string& name, std::string_view member,
-                    const Endpoint& target, const std::string& site_name) {
+                    const Endpoint& target, const std::string& site_name,
+                    std::string_view element = {}) {
     if (target.address.is_unspecified()) {
-      return problem(kind, name, member, fmt::format("{} is no address to connect to", target));
+      return problem(kind, name, member, fmt::format("{} is no address to connect to", target),
+                     element);
     }
     if (site_name == kDirectSite) return;
     const Site& site = wanted_.sites.at(site_name);
@@ -283,11 +288,12 @@ class Validator {
                            std::ranges::any_of(site.networks, [&](const IpPrefix& network) {
                              return network.contains(target.address);
                            });
-    if (!is_inside) outside(kind, name, member, target, site_name, site);
+    if (!is_inside) outside(kind, name, member, target, site_name, site, element);
   }
 
   void outside(std::string_view kind, const std::string& name, std::string_view member,
-               const Endpoint& target, const std::string& site_name, const Site& site) {
+               const Endpoint& target, const std::string& site_name, const Site& site,
+               std::string_view element) {
     const IpPrefix around(target.address, target.address.is_v4() ? 24 : 64);
     const std::string tunnel =
         site.address ? fmt::format(" and its tunnel address {}", *site.address) : "";
@@ -306,7 +312,8 @@ class Validator {
     }
     problem(kind, name, member,
             fmt::format("{} is outside site {}'s {}{}; {}", target, site_name, networks, tunnel,
-                        advice));
+                        advice),
+            element);
   }
 
   // --- ports

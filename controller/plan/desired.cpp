@@ -57,8 +57,11 @@ control::Route route_of(const config::Resources& resources, const config::Relay&
                        host.drain,
                        std::nullopt};
   if (relay.http_port && host.http) {
-    route.http = {*relay.http_port, *host.http, *config::http_target_of(resources, host)};
+    route.http = {*relay.http_port, *host.http, *config::http_target_of(resources, host),
+                  config::http_proxy_protocol_of(resources, host)};
   }
+  route.proxy_protocol = config::proxy_protocol_of(resources, host);
+  route.alpn = host.alpn;
   return route;
 }
 
@@ -67,6 +70,7 @@ control::Table table_of(const config::Resources& resources, std::uint64_t revisi
   control::Table out;
   out.revision = revision;
   out.settings = {relay.addresses, relay.timeouts, relay.limits, relay.privacy};
+  out.settings.accept_proxy = relay.accept_proxy;
   if (out.settings.addresses.empty()) out.settings.addresses.push_back(any_address());
   out.routes.reserve(resources.hosts.size());
   for (const auto& [name, host] : resources.hosts) {

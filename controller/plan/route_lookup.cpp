@@ -1,5 +1,7 @@
 #include "controller/plan/route_lookup.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace adit::plan {
@@ -20,10 +22,12 @@ const control::Route* find(const control::Table& table, Kind kind, std::string_v
 
 RouteAnswer answer(Match match, const control::Route& route, control::PublicPort port,
                    std::string why) {
-  RouteAnswer out{match, route.name, route.site, std::nullopt, std::move(why)};
+  RouteAnswer out{match,        route.name,     route.site,
+                  std::nullopt, std::move(why), route.proxy_protocol};
   if (!route.targets.empty()) out.target = route.targets.front().endpoint;
   if (port.protocol == control::Protocol::Http) {
     out.target = route.http->target;
+    out.proxy_protocol = route.http->proxy_protocol;
     out.why += route.http->action == control::HttpAction::Forward
                    ? "; its plain HTTP is forwarded"
                    : "; its plain HTTP is redirected to https, ACME challenges go to the target";
@@ -86,8 +90,10 @@ std::string_view to_string(Match match) {
   return "none";
 }
 
-RouteAnswer find_route(const control::Table& table, std::string_view name,
-                       control::PublicPort port) {
+namespace {
+
+RouteAnswer find_by_name(const control::Table& table, std::string_view name,
+                         control::PublicPort port) {
   if (name.empty() || IpAddress::parse(name)) return without_name(table, port);
   const auto host = HostName::parse(name);
   if (!host) {
@@ -112,6 +118,34 @@ RouteAnswer find_route(const control::Table& table, std::string_view name,
                               port.number));
   }
   return none(why_none(table, text, port));
+}
+
+/// Where a client of `answer` goes that offers `alpn`.
+void lead_by_protocol(const control::Table& table, control::PublicPort port, std::string_view alpn,
+                      RouteAnswer& answer) {
+  if (port.protocol == control::Protocol::Http) {
+    answer.why += "; plain HTTP offers no protocol";
+    return;
+  }
+  const auto route = std::ranges::find(table.routes, answer.route, &control::Route::name);
+  const auto found = std::ranges::find(route->alpn, alpn, &control::AlpnTarget::protocol);
+  if (found == route->alpn.end()) {
+    answer.why += fmt::format("; {} has no target of its own", alpn);
+    return;
+  }
+  answer.target = found->target;
+  answer.why += fmt::format("; {} has a target of its own", alpn);
+}
+
+}  // namespace
+
+RouteAnswer find_route(const control::Table& table, std::string_view name, control::PublicPort port,
+                       std::string_view alpn) {
+  RouteAnswer answer = find_by_name(table, name, port);
+  if (!alpn.empty() && answer.match != Match::None) {
+    lead_by_protocol(table, port, alpn, answer);
+  }
+  return answer;
 }
 
 }  // namespace adit::plan

@@ -21,14 +21,16 @@ struct RouteAnswer {
   std::string route;  ///< "host/app.example.com"; empty for None
   std::string site;
   std::optional<Endpoint> target;
-  std::string why;  ///< one sentence
+  std::string why;                                                       ///< one sentence
+  control::ProxyProtocol proxy_protocol = control::ProxyProtocol::None;  ///< to `target`
 
   bool operator==(const RouteAnswer&) const = default;
 };
 
 /// `name` as a client would send it; an empty one or an IP address is a hello without a name.
-/// On a port of plain HTTP `name` is the host of the request.
-RouteAnswer find_route(const control::Table& table, std::string_view name,
-                       control::PublicPort port);
+/// On a port of plain HTTP `name` is the host of the request. `alpn`: the one protocol that the
+/// client offers; empty: it offers none.
+RouteAnswer find_route(const control::Table& table, std::string_view name, control::PublicPort port,
+                       std::string_view alpn = {});
 
 }  // namespace adit::plan

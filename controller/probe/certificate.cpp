@@ -9,6 +9,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "controller/probe/proxy_greeting.hpp"
 #include "controller/probe/tls_client.hpp"
 
 namespace adit::probe {
@@ -100,7 +101,7 @@ Result<Certificate> fetch_certificate(const CertificateRequest& request,
                                       const os::Patience& patience) {
   auto client = TlsClient::create(request.server_name, request.ca_file);
   if (!client) return fail(std::move(client).error());
-  auto fd = os::connect_tcp(request.at, patience);
+  auto fd = connect_and_greet(request.at, request.proxy_protocol, patience);
   if (!fd) return fail(std::move(fd).error());
   const HandshakeOutcome outcome = run_handshake(*client, fd->get(), patience);
   const std::string what = fmt::format("TLS handshake with {}", request.at);

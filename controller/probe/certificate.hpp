@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "common/control/messages.hpp"
 #include "common/net/ip_address.hpp"
 #include "common/os/wait.hpp"
 #include "common/result.hpp"
@@ -28,6 +29,7 @@ struct CertificateRequest {
   Endpoint at;
   std::string server_name;  ///< sent as SNI and verified; empty: neither
   std::string ca_file;      ///< PEM; instead of the system's trusted certificates unless empty
+  control::ProxyProtocol proxy_protocol = control::ProxyProtocol::None;  ///< what `at` wants first
 };
 
 /// The certificate that the server shows, trusted or not. Errc::Unavailable when nobody answers in

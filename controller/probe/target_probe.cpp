@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "controller/probe/proxy_greeting.hpp"
 #include "controller/probe/tls_client.hpp"
 
 namespace adit::probe {
@@ -19,6 +20,11 @@ namespace {
 constexpr std::size_t kHttpAnswerBytes = 4096;
 constexpr std::size_t kShownBytes = 60;
 constexpr std::string_view kHttpStart = "HTTP/";
+
+struct Place {
+  Endpoint target;
+  control::ProxyProtocol proxy_protocol;
+};
 
 struct Finding {
   ProbeResult result = ProbeResult::Other;
@@ -72,9 +78,9 @@ bool says_enough(std::string_view answer) {
 }
 
 /// Sends `request` and gathers the answer until it ends, fills the buffer or patience is over.
-Result<std::string> ask_plainly(const Endpoint& target, const std::string& request,
+Result<std::string> ask_plainly(const Place& place, const std::string& request,
                                 const os::Patience& patience) {
-  auto fd = os::connect_tcp(target, patience);
+  auto fd = connect_and_greet(place.target, place.proxy_protocol, patience);
   if (!fd) return fail(std::move(fd).error());
   if (::send(fd->get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) {
     return fail_sys("send", errno);
@@ -92,11 +98,11 @@ Result<std::string> ask_plainly(const Endpoint& target, const std::string& reque
   return answer;
 }
 
-std::optional<Finding> try_http(const Endpoint& target, const std::string& server_name,
+std::optional<Finding> try_http(const Place& place, const std::string& server_name,
                                 const os::Patience& patience) {
-  const std::string host = server_name.empty() ? target.to_string() : server_name;
+  const std::string host = server_name.empty() ? place.target.to_string() : server_name;
   const auto answer =
-      ask_plainly(target, fmt::format("GET / HTTP/1.0\r\nHost: {}\r\n\r\n", host), patience);
+      ask_plainly(place, fmt::format("GET / HTTP/1.0\r\nHost: {}\r\n\r\n", host), patience);
   if (!answer) return std::nullopt;
   if (is_complaint_about_missing_tls(*answer)) {
     return Finding{ProbeResult::Tls, "asks for HTTPS, but did not finish a TLS handshake in time"};
@@ -130,11 +136,10 @@ Finding remaining(const HandshakeOutcome& outcome) {
   return {ProbeResult::Closed, "takes the connection and closes it"};
 }
 
-Finding find_out(const Endpoint& target, const std::string& server_name,
-                 const os::Patience& patience) {
+Finding find_out(const Place& place, const std::string& server_name, const os::Patience& patience) {
   auto client = TlsClient::create(server_name, "");
   if (!client) return {ProbeResult::Other, client.error().what};
-  auto fd = os::connect_tcp(target, patience);
+  auto fd = connect_and_greet(place.target, place.proxy_protocol, patience);
   if (!fd) return connect_failure(fd.error());
   // Some servers of plain HTTP wait for a newline that a ClientHello does not have: half of the
   // time is kept for asking them in their own words.
@@ -143,7 +148,7 @@ Finding find_out(const Endpoint& target, const std::string& server_name,
   const HandshakeOutcome outcome = run_handshake(*client, fd->get(), half);
   if (auto finding = judge(outcome, *client)) return *finding;
   fd->reset();
-  if (auto finding = try_http(target, server_name, patience)) return *finding;
+  if (auto finding = try_http(place, server_name, patience)) return *finding;
   return remaining(outcome);
 }
 
@@ -172,9 +177,9 @@ std::string_view to_string(ProbeResult result) {
 }
 
 ProbeReport probe_target(const Endpoint& target, const std::string& server_name,
-                         const os::Patience& patience) {
+                         const os::Patience& patience, control::ProxyProtocol proxy_protocol) {
   const TimePoint begun = SteadyClock::now();
-  Finding finding = find_out(target, server_name, patience);
+  Finding finding = find_out({target, proxy_protocol}, server_name, patience);
   return {finding.result, std::move(finding.detail),
           std::chrono::duration_cast<Milliseconds>(SteadyClock::now() - begun)};
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "common/clock.hpp"
+#include "common/control/messages.hpp"
 #include "common/net/ip_address.hpp"
 #include "common/os/wait.hpp"
 
@@ -33,8 +34,9 @@ struct ProbeReport {
 };
 
 /// Asks `target`, with `server_name` as SNI and Host unless empty. Never fails and never goes on
-/// after its patience has ended.
+/// after its patience has ended. `proxy_protocol`: what the target wants to hear first.
 ProbeReport probe_target(const Endpoint& target, const std::string& server_name,
-                         const os::Patience& patience);
+                         const os::Patience& patience,
+                         control::ProxyProtocol proxy_protocol = control::ProxyProtocol::None);
 
 }  // namespace adit::probe

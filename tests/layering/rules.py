@@ -49,7 +49,7 @@ INCLUDE_RULES = [
                 ("relay/worker.cpp", "openssl/ssl.h")),
     IncludeRule(r"relay/", r"^(netdb|resolv|arpa/nameser)\.h", "the relay resolves no names",
                 ("relay/connection.cpp", "netdb.h")),
-    IncludeRule(r"relay/(client_hello|server_name|route_table|admission|timer_wheel)\.",
+    IncludeRule(r"relay/(client_hello|server_name|route_table|admission|timer_wheel|proxy_protocol|proxy_header_reader|alpn_target|crc32c)\.",
                 SYSTEM_IO + "|" + THREADS.replace("thread|", ""),
                 "pure parts of the relay: no descriptor, no loop, no system call",
                 ("relay/client_hello.cpp", "unistd.h"), but=r"relay/(route_table|admission)\.[ch]pp$"),

@@ -56,6 +56,11 @@ Table random_table(Random& random) {
                              random_time(random), random_time(random)};
   table.settings.limits = {random_u32(random), random_u32(random), random_u32(random)};
   table.settings.privacy = static_cast<Privacy>(random.below(3));
+  for (std::size_t i = random.below(3); i > 0; --i) {
+    const IpAddress address = random_address(random);
+    table.settings.accept_proxy.emplace_back(
+        address, static_cast<unsigned>(random.number(0, address.bits())));
+  }
   for (std::size_t i = random.below(6); i > 0; --i) {
     Route route{.name = random_text(random),
                 .pattern = random_pattern(random),
@@ -67,6 +72,10 @@ Table random_table(Random& random) {
       route.targets.push_back({{random_address(random), random_u16(random)}, random_u16(random)});
     }
     route.protocol = random.one_in(3) ? Protocol::Raw : Protocol::Tls;
+    route.proxy_protocol = static_cast<ProxyProtocol>(random.below(3));
+    for (std::size_t a = random.below(3); a > 0; --a) {
+      route.alpn.push_back({random_text(random), {random_address(random), random_u16(random)}});
+    }
     table.routes.push_back(std::move(route));
   }
   return table;

@@ -14,6 +14,10 @@ namespace {
 
 // --- round trips
 
+control::ProxyProtocol any_version(Generator& random) {
+  return static_cast<control::ProxyProtocol>(random.below(3));
+}
+
 Site any_site(Generator& random) {
   Site out;
   if (!random.once_in(3)) out.owner = "git";
@@ -29,6 +33,8 @@ Site any_site(Generator& random) {
   out.keepalive = Seconds(random.below(65536));
   out.target = random.maybe(random.any_endpoint());
   out.http_target = random.maybe(random.any_endpoint());
+  out.proxy_protocol = any_version(random);
+  out.http_proxy_protocol = any_version(random);
   return out;
 }
 
@@ -40,6 +46,11 @@ Host any_host(Generator& random) {
   out.http_target = random.maybe(random.any_endpoint());
   out.port = random.maybe(static_cast<std::uint16_t>(1 + random.below(65535)));
   out.drain = Milliseconds(random.below(86'400'001));
+  out.proxy_protocol = random.maybe(any_version(random));
+  out.http_proxy_protocol = random.maybe(any_version(random));
+  for (const char* protocol : {"h2", "acme-tls/1", "http/1.1"}) {
+    if (random.once_in(4)) out.alpn.push_back({protocol, random.any_endpoint()});
+  }
   return out;
 }
 
@@ -56,6 +67,9 @@ Relay any_relay(Generator& random) {
   out.privacy = random.once_in(2)   ? Privacy::Full
                 : random.once_in(2) ? Privacy::Hash
                                     : Privacy::None;
+  for (const char* network : {"192.0.2.0/24", "2001:db8::/32"}) {
+    if (random.once_in(3)) out.accept_proxy.push_back(IpPrefix::parse(network).value());
+  }
   return out;
 }
 

@@ -70,15 +70,25 @@ def encode_route(route):
         http = route["http"]
         host, port = http["target"]
         out += field(7, number(1, http.get("port", 0)) + address(3, host) + number(4, port) +
-                     number(2, ["redirect", "forward"].index(http["action"])))
+                     number(2, ["redirect", "forward"].index(http["action"])) +
+                     proxy_protocol(5, http))
+    out += proxy_protocol(8, route)
+    for protocol, (host, port) in route.get("alpn", []):
+        out += field(9, text(1, protocol) + address(2, host) + number(3, port))
     if "protocol" in route:
         out += number(13, PROTOCOLS.index(route["protocol"]))
     return out
 
 
+def proxy_protocol(tag, described):
+    version = ["none", "v1", "v2"].index(described.get("proxy_protocol", "none"))
+    return number(tag, version) if version else b""
+
+
 def encode_table(table):
-    """{"revision", "routes": [{"pattern", "port", "target": (ip, port), ...}], "addresses",
-    "timeouts": {"hello": ms, ...}, "limits": {...}, "privacy"}"""
+    """{"revision", "routes": [{"pattern", "port", "target": (ip, port), "proxy_protocol": "none" | "v1" | "v2",
+    "alpn": [(protocol, (ip, port)), ...], ...}], "addresses", "timeouts": {"hello": ms, ...}, "limits": {...},
+    "privacy", "accept_proxy": [network, ...]}"""
     settings = b"".join(address(1, a) for a in table.get("addresses", ["127.0.0.1"]))
     timeouts = {"hello": 10000, "connect": 5000, "hold": 30000, "idle": 3600000,
                 "half_closed": 300000}
@@ -90,6 +100,8 @@ def encode_table(table):
     names = ["connections", "connections_per_client", "rate_per_client"]
     settings += field(3, b"".join(number(i + 1, limits[n]) for i, n in enumerate(names)))
     settings += number(4, PRIVACY[table.get("privacy", "full")])
+    for network in map(ipaddress.ip_network, table.get("accept_proxy", [])):
+        settings += field(5, address(1, network.network_address) + number(2, network.prefixlen))
     out = number(1, table["revision"]) + field(2, settings)
     return out + b"".join(field(3, encode_route(r)) for r in table["routes"])
 

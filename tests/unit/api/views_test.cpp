@@ -203,6 +203,7 @@ TEST_CASE("views: counters, ports and targets", "[controller]") {
   const json host = host_item(view, "app.example.com", hosts.at("app.example.com"));
   CHECK(host["target"] == "10.30.0.200:443");  // its site's
   CHECK(host["port"] == 40443);                // the kernel's choice
+  CHECK(host["proxy_protocol"] == "none");
   CHECK(host["connections"] == 30);
   CHECK(host["bytes_to_client"] == 5000);
   const json site = site_item(view, "home", it.state->resources.sites.at("home"));

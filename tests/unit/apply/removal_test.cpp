@@ -64,6 +64,22 @@ TEST_CASE("reconciler: a host that moves away leaves its old network after its d
   CHECK(world.tunnel.link->kernel_routes.size() == 1);
 }
 
+TEST_CASE("reconciler: a protocol's target that moves leaves its old network after the drain",
+          "[controller]") {
+  World world;
+  const auto with = [](const std::string& networks, const std::string& target) {
+    return "sites:\n  home: {public_key: " + kKeyText + ", networks: [" + networks +
+           "], target: 10.30.0.200:443}\nhosts:\n  app.example.com: {site: home, alpn: {h2: " +
+           target + "}}\n";
+  };
+  REQUIRE(world.apply(with("10.30.0.0/24, 10.31.0.0/24", "10.31.0.9:443")));
+  REQUIRE(world.apply(with("10.30.0.0/24", "10.30.0.9:443")));
+  live(world, Seconds{4});
+  CHECK(world.tunnel.link->kernel_routes.size() == 2);
+  live(world, Seconds{2});
+  CHECK(world.tunnel.link->kernel_routes.size() == 1);
+}
+
 TEST_CASE("reconciler: the drain also ends in time when the relay was slow to tell of its table",
           "[controller]") {
   World world;

@@ -27,7 +27,13 @@ Table sample_table() {
   table.routes.back().protocol = Protocol::Raw;
   table.routes[0].targets.push_back({*Endpoint::parse("[2001:db8::5]:65535"), 0});
   table.routes[1].drain = Milliseconds(0);
-  table.routes[0].http = {8080, HttpAction::Forward, *Endpoint::parse("10.30.0.200:80")};
+  table.routes[0].http = {8080, HttpAction::Forward, *Endpoint::parse("10.30.0.200:80"),
+                          ProxyProtocol::V1};
+  table.routes[0].proxy_protocol = ProxyProtocol::V2;
+  table.routes[0].alpn = {{"acme-tls/1", *Endpoint::parse("10.30.0.9:443")},
+                          {std::string("\0\xff", 2), *Endpoint::parse("[2001:db8::9]:1")}};
+  table.settings.accept_proxy = {*IpPrefix::parse("192.0.2.0/24"),
+                                 *IpPrefix::parse("2001:db8::/32")};
   return table;
 }
 
@@ -124,6 +130,23 @@ TEST_CASE("codec: unknown fields are skipped, missing ones keep their default", 
   CHECK(std::get<Hello>(empty->message) == Hello{});
 }
 
+TEST_CASE("codec: what a route does without is not in its bytes", "[common]") {
+  Table plain = sample_table();
+  plain.routes.resize(1);
+  plain.routes[0].proxy_protocol = ProxyProtocol::None;
+  plain.routes[0].http->proxy_protocol = ProxyProtocol::None;
+  plain.routes[0].alpn.clear();
+  plain.settings.accept_proxy.clear();
+  const std::size_t size = encode_table(plain).size();
+  constexpr std::size_t kNumber = 6 + 8;
+  Table more = plain;
+  more.routes[0].proxy_protocol = ProxyProtocol::V1;
+  CHECK(encode_table(more).size() == size + kNumber);
+  more.routes[0].http->proxy_protocol = ProxyProtocol::V2;
+  CHECK(encode_table(more).size() == size + 2 * kNumber);
+  CHECK(digest(more) != digest(plain));
+}
+
 TEST_CASE("codec: an unknown message type is a Failure that can be answered", "[common]") {
   const auto decoded = decode(Bytes{0x12, 0x34, 0, 0, 0, 5, 1, 2, 3});
   REQUIRE(decoded);
@@ -164,6 +187,19 @@ TEST_CASE("codec: values out of range are refused", "[common]") {
   CHECK_FALSE(decode_table(settings_field(4, {0, 0, 0, 2})));              // a number has 8 bytes
   CHECK_FALSE(decode_table(settings_field(1, {192, 0, 2})));               // no address has 3
   CHECK_FALSE(decode_table(settings_field(3, {0, 1, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0})));
+  const auto network = [](Bytes address, std::uint8_t length) {
+    ByteWriter out;  // tag 1: address | tag 2: length
+    out.u16(1);
+    out.u32(static_cast<std::uint32_t>(address.size()));
+    out.bytes(address);
+    out.u16(2);
+    out.u32(8);
+    out.u64(length);
+    return out.take();
+  };
+  CHECK(decode_table(settings_field(5, network({192, 0, 2, 0}, 32))));
+  CHECK_FALSE(decode_table(settings_field(5, network({192, 0, 2, 0}, 33))));
+  CHECK_FALSE(decode_table(settings_field(5, network({192, 0, 2}, 8))));
   CHECK_FALSE(decode_table(settings_field(2, {0, 1, 0, 0, 0, 8, 255, 0, 0, 0, 0, 0, 0, 0})));
 }
 

@@ -56,6 +56,26 @@ TEST_CASE("changes: one line for each resource", "[config]") {
             "+ relay : timeouts.idle 1h -> 2h\n");
 }
 
+TEST_CASE("changes: what targets are told of clients, and targets by protocol", "[config]") {
+  const std::string site =
+      "sites:\n  home: {networks: [10.30.0.0/24], target: 10.30.0.200:443, proxy_protocol: v2}\n";
+  const auto before = test::apply_text(site + "hosts:\n  a.example.com: {site: home}\n");
+  const auto after = test::apply_text(
+      site +
+      "hosts:\n"
+      "  a.example.com: {site: home, proxy_protocol: v1, alpn: {acme-tls/1: 10.30.0.9:443}}\n"
+      "  b.example.com: {site: home, http_proxy_protocol: v1, alpn: {h2: 10.30.0.8:443}}\n"
+      "relay: {accept_proxy: [192.0.2.0/24]}\n");
+  REQUIRE(before);
+  REQUIRE(after);
+  CHECK(text_of(changes(*before, *after)) ==
+        "~ host a.example.com: alpn added: [{\"acme-tls/1\":\"10.30.0.9:443\"}]; proxy_protocol "
+        "added: v1\n"
+        "+ host b.example.com: site home; target 10.30.0.200:443; proxy_protocol v2; "
+        "http_proxy_protocol v1; alpn h2 -> 10.30.0.8:443\n"
+        "+ relay : accept_proxy added: [192.0.2.0/24]\n");
+}
+
 TEST_CASE("changes: the relay's settings that are all defaults", "[config]") {
   Resources with_relay;
   with_relay.relay = Relay{};

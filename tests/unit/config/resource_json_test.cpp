@@ -63,16 +63,39 @@ TEST_CASE("resource_json: plain HTTP and back", "[config]") {
   CHECK(to_json(host).at("http") == "off");
 }
 
+TEST_CASE("resource_json: PROXY protocol and protocols, in their order, and back", "[config]") {
+  using adit::control::ProxyProtocol;
+  Resources resources;
+  Site& site = resources.sites["home"];
+  Host& host = resources.hosts["a.example.com"];
+  host.site = "home";
+  host.alpn = {{"zzz", test::endpoint("10.30.0.3:443")},
+               {"acme-tls/1", test::endpoint("10.30.0.9:443")},
+               {"h2", test::endpoint("[2001:db8::1]:443")}};
+  resources.relay.emplace().accept_proxy = {test::prefix("192.0.2.0/24"),
+                                            test::prefix("2001:db8::/32")};
+  for (const auto version : {ProxyProtocol::None, ProxyProtocol::V1, ProxyProtocol::V2}) {
+    site.proxy_protocol = site.http_proxy_protocol = version;
+    CHECK(stored(resources) == resources);
+    host.proxy_protocol = host.http_proxy_protocol = version;
+    CHECK(stored(resources) == resources);
+  }
+  CHECK(to_json(host).at("alpn").dump() ==
+        R"([{"zzz":"10.30.0.3:443"},{"acme-tls/1":"10.30.0.9:443"},{"h2":"[2001:db8::1]:443"}])");
+  // A site says nothing of what is its default; a host's `none` is no default.
+  CHECK_FALSE(to_json(Site{}).contains("proxy_protocol"));
+  CHECK(to_json(host).at("proxy_protocol") == "v2");
+}
+
 TEST_CASE("resource_json: a document of people has no owner and no later keys", "[config]") {
-  const auto host = host_from_json(
-      "a.example.com", json{{"owner", "git"}, {"site", "home"}, {"proxy_protocol", "v2"}});
+  const auto host =
+      host_from_json("a.example.com", json{{"owner", "git"}, {"site", "home"}, {"check", "tls"}});
   REQUIRE_FALSE(host);
   CHECK(test::lines(host.error()) ==
         "hosts.a.example.com.owner: unknown key \"owner\"; the owner is said with --owner NAME (in "
         "the API: ?owner=NAME)\n"
-        "hosts.a.example.com.proxy_protocol: proxy_protocol: v2 is not in this version; leave the "
-        "key "
-        "out or write none\n");
+        "hosts.a.example.com.check: check: tls is not in this version; leave the key out or write "
+        "none\n");
   CHECK_FALSE(site_from_json("home", json{{"owner", "git"}}));
   CHECK(site_from_json("home", json{{"keepalive", "10s"}})->keepalive == adit::Seconds(10));
 }
@@ -90,7 +113,7 @@ TEST_CASE("resource_json: a patch is a document of people on top of ours", "[con
   later.networks.clear();
   CHECK(patched("home", site,
                 {{"keepalive", "10s"}, {"http_target", nullptr}, {"networks", nullptr}}) == later);
-  for (const json& wrong : {json{{"owner", "cli"}}, json{{"proxy_protocol", "v2"}},
+  for (const json& wrong : {json{{"owner", "cli"}}, json{{"gateway", "host"}},
                             json{{"netwroks", json::array()}}, json{{"keepalive", "often"}}}) {
     CAPTURE(wrong.dump());
     CHECK_FALSE(patched("home", site, wrong));

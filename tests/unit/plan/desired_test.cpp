@@ -99,3 +99,36 @@ TEST_CASE("desired: without relay settings the relay listens everywhere", "[plan
   CHECK(state.table.routes.empty());
   CHECK(state.table.settings.addresses == std::vector{IpAddress::parse("::").value()});
 }
+
+TEST_CASE("desired: PROXY protocol of the site unless the host has its own", "[plan]") {
+  using control::ProxyProtocol;
+  const Desired state = test::desired(
+      "sites:\n"
+      "  home: {networks: [10.30.0.0/24], target: 10.30.0.200:443, proxy_protocol: v2, "
+      "http_proxy_protocol: v1}\n"
+      "hosts:\n"
+      "  a.example.com: {site: home}\n"
+      "  b.example.com: {site: home, proxy_protocol: none, http_proxy_protocol: v2}\n"
+      "  c.example.com: {site: direct, target: 10.0.0.1:443}\n");
+  REQUIRE(state.table.routes.size() == 3);
+  CHECK(state.table.routes[0].proxy_protocol == ProxyProtocol::V2);
+  CHECK(state.table.routes[0].http->proxy_protocol == ProxyProtocol::V1);
+  CHECK(state.table.routes[1].proxy_protocol == ProxyProtocol::None);
+  CHECK(state.table.routes[1].http->proxy_protocol == ProxyProtocol::V2);
+  CHECK(state.table.routes[2].proxy_protocol == ProxyProtocol::None);
+  CHECK(state.table.routes[2].http->proxy_protocol == ProxyProtocol::None);
+  CHECK(state.table.settings.accept_proxy.empty());
+}
+
+TEST_CASE("desired: targets by protocol in the order of the text, and load balancers", "[plan]") {
+  const Desired state = test::desired(
+      "hosts:\n"
+      "  a.example.com: {site: direct, target: 10.0.0.1:443, alpn: {h2: 10.0.0.2:443, acme-tls/1: "
+      "10.0.0.3:443}}\n"
+      "relay: {accept_proxy: [192.0.2.0/24]}\n");
+  const std::vector<control::AlpnTarget> wanted{
+      {"h2", Endpoint::parse("10.0.0.2:443").value()},
+      {"acme-tls/1", Endpoint::parse("10.0.0.3:443").value()}};
+  CHECK(state.table.routes.at(0).alpn == wanted);
+  CHECK(state.table.settings.accept_proxy == std::vector{test::prefix("192.0.2.0/24")});
+}

@@ -72,3 +72,28 @@ TEST_CASE("route_lookup: the words of the API", "[plan]") {
   CHECK(to_string(Match::CatchAll) == "catch-all");
   CHECK(to_string(Match::None) == "none");
 }
+
+TEST_CASE("route_lookup: a protocol may have a target of its own", "[plan]") {
+  const auto ask_for = [](std::string_view alpn, control::Protocol protocol) {
+    const auto state = test::desired(
+        "hosts:\n"
+        "  a.example.com: {site: direct, target: 10.0.0.1:443, alpn: {acme-tls/1: "
+        "10.0.0.9:443}}\n");
+    const bool is_tls = protocol == control::Protocol::Tls;
+    const control::PublicPort port{static_cast<std::uint16_t>(is_tls ? 443 : 80), protocol};
+    return find_route(state.table, "a.example.com", port, alpn);
+  };
+  const RouteAnswer acme = ask_for("acme-tls/1", control::Protocol::Tls);
+  CHECK(acme.target == Endpoint::parse("10.0.0.9:443").value());
+  CHECK(acme.why == "a.example.com is a host on port 443; acme-tls/1 has a target of its own");
+  const RouteAnswer h2 = ask_for("h2", control::Protocol::Tls);
+  CHECK(h2.target == Endpoint::parse("10.0.0.1:443").value());
+  CHECK(h2.why == "a.example.com is a host on port 443; h2 has no target of its own");
+  const RouteAnswer none = ask_for("", control::Protocol::Tls);
+  CHECK(none.target == Endpoint::parse("10.0.0.1:443").value());
+  CHECK(none.why == "a.example.com is a host on port 443");
+  const RouteAnswer http = ask_for("acme-tls/1", control::Protocol::Http);
+  CHECK(http.target == Endpoint::parse("10.0.0.1:80").value());
+  CHECK(http.why.ends_with("; plain HTTP offers no protocol"));
+  CHECK(find_route({}, "b.test", {443}, "h2").match == Match::None);
+}

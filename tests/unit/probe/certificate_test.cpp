@@ -129,3 +129,21 @@ TEST_CASE("certificate: a stop request ends the wait", "[probe]") {
   REQUIRE_FALSE(certificate);
   CHECK(certificate.error().code == Errc::Unavailable);
 }
+
+TEST_CASE("certificate: of a server that wants to be told who comes", "[probe]") {
+  using adit::control::ProxyProtocol;
+  const auto& servers = Servers::shared();
+  if (!servers.has("nginx_proxied")) {
+    WARN("no nginx here: not asked");
+    return;
+  }
+  CertificateRequest request{servers.at("nginx_proxied"), "app.example.test",
+                             servers.certificate_file()};
+  CHECK_FALSE(fetch_certificate(request, enough()));
+  for (const auto version : {ProxyProtocol::V1, ProxyProtocol::V2}) {
+    request.proxy_protocol = version;
+    const auto shown = fetch_certificate(request, enough());
+    REQUIRE(shown);
+    CHECK(shown->is_trusted);
+  }
+}

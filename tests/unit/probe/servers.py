@@ -96,8 +96,8 @@ def nginx(folder, cert, key):
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
     if not program:
         return None
-    plain, secure = listening(), listening()
-    ports = plain.getsockname()[1], secure.getsockname()[1]
+    plain, secure, proxied = listening(), listening(), listening()
+    ports = [server.getsockname()[1] for server in (plain, secure, proxied)]
     config = os.path.join(folder, "nginx.conf")
     with open(config, "w") as out:
         out.write(f"""daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
@@ -105,13 +105,15 @@ def nginx(folder, cert, key):
             http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
               fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
               server {{ listen 127.0.0.1:{ports[0]}; return 200 hello; }}
-              server {{ listen 127.0.0.1:{ports[1]} ssl; ssl_certificate {cert}; ssl_certificate_key {key}; return 200 hello; }} }}
+              server {{ listen 127.0.0.1:{ports[1]} ssl; ssl_certificate {cert}; ssl_certificate_key {key}; return 200 hello; }}
+              server {{ listen 127.0.0.1:{ports[2]} ssl proxy_protocol; ssl_certificate {cert}; ssl_certificate_key {key}; return 200 hello; }} }}
             """)
-    given = [plain.fileno(), secure.fileno()]
+    given = [plain.fileno(), secure.fileno(), proxied.fileno()]
     process = subprocess.Popen([program, "-p", folder, "-c", config], pass_fds=given, stdin=subprocess.DEVNULL,
                                env={**os.environ, "NGINX": "".join(f"{fd};" for fd in given)})
     announce("nginx_http", plain)
     announce("nginx_https", secure)
+    announce("nginx_proxied", proxied)
     return process
 
 

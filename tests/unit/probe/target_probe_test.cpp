@@ -86,6 +86,22 @@ TEST_CASE("target_probe: tells what real servers speak", "[probe]") {
   }
 }
 
+TEST_CASE("target_probe: a target that wants to be told who comes", "[probe]") {
+  using adit::control::ProxyProtocol;
+  if (!Servers::shared().has("nginx_proxied")) {
+    WARN("no nginx here: not asked");
+    return;
+  }
+  const Endpoint target = Servers::shared().at("nginx_proxied");
+  for (const auto version : {ProxyProtocol::V1, ProxyProtocol::V2}) {
+    const ProbeReport report = probe_target(
+        target, "app.example.test", {SteadyClock::now() + Milliseconds(60'000), {}}, version);
+    CAPTURE(report.detail);
+    CHECK(report.result == ProbeResult::Tls);
+  }
+  CHECK(probe(target).result != ProbeResult::Tls);
+}
+
 TEST_CASE("target_probe: nobody listens", "[probe]") {
   const BoundSocket bound;  // bound, not listening: nobody else can take the port meanwhile
   const ProbeReport report = probe(bound.endpoint);

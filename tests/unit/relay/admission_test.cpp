@@ -58,6 +58,25 @@ TEST_CASE("admission: all together have only so many connections", "[relay]") {
   CHECK(admission.admit(client_number(9), kNow) == AdmitResult::Admitted);
 }
 
+TEST_CASE("admission: a connection of a load balancer counts over all, later for its client",
+          "[relay]") {
+  Admission admission({4, 1, 1000});
+  for (int i = 0; i < 3; ++i) CHECK(admission.admit_unnamed() == AdmitResult::Admitted);
+  CHECK(admission.active() == 3);
+  CHECK(admission.clients() == 0);
+  CHECK(admission.name(ip("192.0.2.1"), kNow) == AdmitResult::Admitted);
+  CHECK(admission.name(ip("192.0.2.1"), kNow) == AdmitResult::OverClient);
+  CHECK(admission.active() == 3);  // named or not, it is one connection
+  CHECK(admission.admit(ip("192.0.2.1"), kNow) == AdmitResult::OverClient);
+  CHECK(admission.admit(ip("192.0.2.2"), kNow) == AdmitResult::Admitted);
+  CHECK(admission.admit_unnamed() == AdmitResult::OverGlobal);
+  admission.release_unnamed();
+  admission.release_unnamed();
+  admission.release(ip("192.0.2.1"));
+  admission.release(ip("192.0.2.2"));
+  CHECK(admission.active() == 0);
+}
+
 TEST_CASE("admission: a second's worth of connections at once, then at the rate", "[relay]") {
   Admission admission({100'000, 100'000, 20});
   const auto admit_at = [&](Milliseconds after) {

@@ -231,6 +231,45 @@ TEST_CASE("route_table: the same pattern on two ports is no problem", "[relay]")
   CHECK(find_problems(make_table({make_route("a", "*", 443), make_route("b", "*", 8443)})).empty());
 }
 
+TEST_CASE("route_table: problems of targets by protocol and of load balancers", "[relay]") {
+  const auto problems_with = [](std::vector<control::AlpnTarget> alpn) {
+    auto route = make_route("a", "a.test");
+    route.alpn = std::move(alpn);
+    return find_problems(make_table({route}));
+  };
+  const Endpoint target = Endpoint::parse("10.30.0.9:443").value();
+  CHECK(problems_with({{"acme-tls/1", target}, {"h2", target}}).empty());
+  CHECK(problems_with({{"h2", target}, {"h2", target}}) ==
+        std::vector<std::string>{"route 1 (a.test): two targets for one protocol"});
+  CHECK(problems_with({{"", target}}) ==
+        std::vector<std::string>{"route 1 (a.test): a protocol has 1 to 255 bytes"});
+  CHECK(problems_with({{std::string(256, 'x'), target}}).size() == 1);
+  CHECK(problems_with({{"h2", {target.address, 0}}}) ==
+        std::vector<std::string>{"route 1 (a.test): 10.30.0.9:0 is no address and port to dial"});
+  std::vector<control::AlpnTarget> many;
+  for (int i = 0; i < 17; ++i) many.push_back({std::to_string(i), target});
+  CHECK(problems_with(many) ==
+        std::vector<std::string>{"route 1 (a.test): more than 16 targets by protocol"});
+  control::Table table = make_table({make_route("a", "a.test")});
+  table.settings.accept_proxy.assign(256, IpPrefix::parse("192.0.2.0/24").value());
+  CHECK(find_problems(table).empty());
+  table.settings.accept_proxy.push_back(table.settings.accept_proxy.front());
+  CHECK(find_problems(table) ==
+        std::vector<std::string>{"settings: accept_proxy has more than 256 networks"});
+}
+
+TEST_CASE("route_table: a route that tells its target more is another route", "[relay]") {
+  LeavingStates leaving;
+  auto route = make_route("a", "a.test");
+  const auto first = RouteTable::build(make_table({route}), nullptr, leaving).value();
+  const auto same = RouteTable::build(make_table({route}), first.get(), leaving).value();
+  CHECK(*same->find_by_name("a") == *first->find_by_name("a"));
+  route.proxy_protocol = control::ProxyProtocol::V2;
+  const auto told = RouteTable::build(make_table({route}), first.get(), leaving).value();
+  CHECK(*told->find_by_name("a") != *first->find_by_name("a"));
+  CHECK((*told->find_by_name("a"))->state == (*first->find_by_name("a"))->state);
+}
+
 TEST_CASE("route_table: problems are at most 100 lines, and follow the privacy setting",
           "[relay]") {
   control::Table bad = make_table({});

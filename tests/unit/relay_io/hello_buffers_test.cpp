@@ -1,7 +1,11 @@
 #include "relay/hello_buffers.hpp"
 
+#include <array>
 #include <utility>
 
+#include <sys/socket.h>
+
+#include "common/unique_fd.hpp"
 #include "tests/support/catch.hpp"
 
 namespace adit::relay {
@@ -47,6 +51,34 @@ TEST_CASE("hello_buffers: nothing is lent or grown beyond the budget", "[relay]"
   buffers.give_back(std::move(lent.front()));
   CHECK(buffers.append(*lent.back(), std::span(bytes).first(1)));
   CHECK_FALSE(buffers.lend());
+}
+
+TEST_CASE("hello_buffers: what is left is sent from wherever the last write ended", "[relay]") {
+  std::array<int, 2> ends{};
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
+  const UniqueFd ours(ends[0]);
+  const UniqueFd theirs(ends[1]);
+  HelloBuffer hello;
+  hello.proxy_header = {1, 2, 3, 4, 5};
+  hello.bytes = {6, 7, 8, 9};
+  const std::vector<std::uint8_t> whole{1, 2, 3, 4, 5, 6, 7, 8, 9};
+  for (std::size_t sent = 0; sent < whole.size(); ++sent) {
+    CAPTURE(sent);
+    hello.sent = sent;
+    CHECK(hello.client_bytes_sent() == (sent > 5 ? sent - 5 : 0));
+    CHECK_FALSE(hello.is_sent());
+    const std::vector<std::uint8_t> left(whole.begin() + static_cast<std::ptrdiff_t>(sent),
+                                         whole.end());
+    REQUIRE(send_held(ours.get(), hello) == static_cast<ssize_t>(left.size()));
+    std::vector<std::uint8_t> got(whole.size());
+    const ssize_t count = ::recv(theirs.get(), got.data(), got.size(), 0);
+    REQUIRE(count == static_cast<ssize_t>(left.size()));
+    got.resize(left.size());
+    CHECK(got == left);
+  }
+  hello.sent = whole.size();
+  CHECK(hello.is_sent());
+  CHECK(hello.client_bytes_sent() == 4);
 }
 
 }  // namespace adit::relay

@@ -1,0 +1,83 @@
+// Connection and the PROXY protocol: the header that a load balancer sends before the hello, and
+// the one that a target is sent before the held bytes.
+#include <sys/socket.h>
+
+#include "relay/connection.hpp"
+#include "relay/proxy_protocol.hpp"
+#include "relay/socket_options.hpp"
+#include "relay/worker.hpp"
+
+namespace adit::relay {
+
+namespace {
+
+/// The address and port that the client connected to; unspecified, of the family of `client`, if
+/// the kernel does not tell.
+Endpoint local_end(int fd, const Endpoint& client) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) == 0) {
+    const auto end = Endpoint::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), size);
+    if (end) return *end;
+  }
+  constexpr std::array<std::uint8_t, 16> kNone{};
+  return {IpAddress(std::span(kNone).first(client.address.bytes().size())), 0};
+}
+
+}  // namespace
+
+/// Nothing is answered to a balancer: it is misconfigured, or not what speaks there.
+Connection::Next Connection::take_proxy_header() {
+  switch (hello_->proxy_reader.feed(hello_->bytes)) {
+    case ProxyStatus::NeedMore:
+      return Next::Continue;
+    case ProxyStatus::Complete:
+      return believe_proxy_header();
+    case ProxyStatus::Missing:
+      return refuse(CloseReason::RefusedNoProxyHeader, std::nullopt);
+    case ProxyStatus::Malformed:
+      return refuse(CloseReason::RefusedMalformedProxyHeader, std::nullopt);
+    case ProxyStatus::TooLong:
+      return refuse(CloseReason::RefusedProxyHeaderTooLong, std::nullopt);
+  }
+  return finish(CloseReason::InternalError);
+}
+
+/// From here on the client is who the balancer says: for the log, for the limits by client, and for
+/// the target. A connection of the balancer's own stays its own, and counts for no client.
+Connection::Next Connection::believe_proxy_header() {
+  awaits_proxy_header_ = false;
+  const ProxyHeaderReader& reader = hello_->proxy_reader;
+  const auto header_end = hello_->bytes.begin() + static_cast<std::ptrdiff_t>(reader.size_bytes());
+  hello_->bytes.erase(hello_->bytes.begin(), header_end);
+  if (const auto& believed = reader.addresses()) {
+    client_address_ = believed->source;
+    if (const auto refused = worker_->admit_believed(client_address_.address)) {
+      reset_on_close(client_.fd.get());
+      return finish(*refused);
+    }
+    is_unnamed_ = false;
+  }
+  return hello_->bytes.empty() && !is_raw() ? Next::Continue : parse_hello();
+}
+
+/// Before the first byte for the target: what tells it who the client is, if it is to know. False if
+/// the budget of the process does not allow it.
+bool Connection::write_proxy_header() {
+  const control::ProxyProtocol version =
+      is_http() ? route_->spec.http->proxy_protocol : route_->spec.proxy_protocol;
+  if (version == control::ProxyProtocol::None) return true;
+  if (!hello_) hello_ = worker_->hello_buffers().lend();
+  if (!hello_) return false;
+  const auto& believed = hello_->proxy_reader.addresses();
+  const ProxyAddresses addresses =
+      believed ? *believed
+               : ProxyAddresses{client_address_, local_end(client_.fd.get(), client_address_)};
+  const std::string unique_id = worker_->unique_id(id_);
+  hello_->proxy_header = proxy_header(
+      version, addresses,
+      {hello_->reader.hello().alpn.wire(), host_ ? host_->wire_text() : "", unique_id});
+  return true;
+}
+
+}  // namespace adit::relay
