@@ -89,6 +89,7 @@ Connection::Next Connection::on_deadline() {
       if (is_http() && hello_) return refuse_http(CloseReason::RefusedHelloTimeout, 408);
       return finish(CloseReason::RefusedHelloTimeout);
     case State::Connecting:
+      return fail_over(CloseReason::TargetTimeout);
     case State::SendingHello:
       return refuse_unreachable(CloseReason::TargetTimeout);
     case State::Relaying:

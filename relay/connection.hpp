@@ -5,7 +5,8 @@
 //                 -- no route, malformed, ... -> Answering     (alert or status sent)
 //                 -- client left --------------> Closed
 //   Connecting    -- target accepted ----------> SendingHello
-//                 -- target down, timeout -----> Answering
+//                 -- target down, its time over > Connecting    (the next target)
+//                 -- no target left, timeout --> Answering
 //                 -- client reset -------------> Closed
 //   SendingHello  -- held bytes written -------> Relaying
 //   Relaying      -- both FINs passed on, a reset passed on, idle, route removed -> Closed
@@ -32,6 +33,7 @@
 #include "relay/hello_buffers.hpp"
 #include "relay/pump.hpp"
 #include "relay/route_table.hpp"
+#include "relay/target_choice.hpp"
 #include "relay/timer_wheel.hpp"
 #include "relay/tls_alert.hpp"
 
@@ -78,10 +80,8 @@ class Connection final : public TimerNode {
   /// Null until the hello was read.
   [[nodiscard]] const std::shared_ptr<const Route>& route() const { return route_; }
 
-  /// What its route makes it dial; once there is a route.
-  [[nodiscard]] const Endpoint& target() const {
-    return is_http() ? route_->spec.http->target : route_->spec.targets.front().endpoint;
-  }
+  /// The target that it dials or has dialled last; once there is a route.
+  [[nodiscard]] const Endpoint& target() const { return dialling_.target; }
 
   [[nodiscard]] CloseReason reason() const { return reason_; }
 
@@ -106,6 +106,15 @@ class Connection final : public TimerNode {
     bool is_noisy = false;     ///< PRIORITIZED fires without a reset: see reset_interest
   };
 
+  /// The targets of its route, as they are dialled one after the other.
+  struct Dialling {
+    Endpoint target;
+    TimePoint until;       ///< when timeouts.connect is over
+    TimePoint began;       ///< with this target; by the clock, where its health is kept
+    TargetSet tried = 0;   ///< by place in the route
+    std::uint8_t place = 0;
+  };
+
   static void on_client(void* context, int status, int events) noexcept;
   static void on_target(void* context, int status, int events) noexcept;
   static void finish_event(Connection& connection, Next next);
@@ -119,6 +128,11 @@ class Connection final : public TimerNode {
   Next choose_http_route(const HttpHead& head);
   Next take_route(std::shared_ptr<const Route> route);
   Next dial_target();
+  Next dial_next(CloseReason failure);
+  Next fail_over(CloseReason reason);
+  std::optional<CloseReason> begin_attempt();
+  bool take_next_target();
+  void note_failure(CloseReason reason);
   Next while_connecting(Peer peer, int status, int events);
   Next on_connected();
   Next send_hello();
@@ -141,6 +155,8 @@ class Connection final : public TimerNode {
   [[nodiscard]] int client_interest() const;
   [[nodiscard]] int target_interest() const;
   [[nodiscard]] Milliseconds silence_allowed() const;
+  [[nodiscard]] const Endpoint* only_target() const;
+  [[nodiscard]] HealthRecord* health() const;
 
   [[nodiscard]] bool is_http() const { return port_.protocol == control::Protocol::Http; }
 
@@ -159,6 +175,7 @@ class Connection final : public TimerNode {
   TimePoint started_;
   TimePoint last_activity_;
   Endpoint client_address_;
+  Dialling dialling_;
   control::PublicPort port_;      ///< of the listener
   bool is_client_early_ = false;  ///< it sent something before its target was connected
   State state_ = State::AwaitingHello;

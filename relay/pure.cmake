@@ -3,6 +3,7 @@ add_library(adit_relay_core STATIC
   admission.cpp
   client_hello.cpp
   close_reason.cpp
+  health_record.cpp
   http_answer.cpp
   http_head.cpp
   refusal_log.cpp
@@ -10,8 +11,10 @@ add_library(adit_relay_core STATIC
   server_name.cpp
   table_cache.cpp
   table_problems.cpp
+  target_choice.cpp
   timer_wheel.cpp
-  tls_alert.cpp)
+  tls_alert.cpp
+  tls_check.cpp)
 add_library(adit::relay_core ALIAS adit_relay_core)
 target_link_libraries(adit_relay_core PUBLIC adit::common)
 target_precompile_headers(adit_relay_core REUSE_FROM adit_common)

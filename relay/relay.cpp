@@ -15,6 +15,7 @@
 #include "common/version.hpp"
 #include "relay/control_server.hpp"
 #include "relay/data_process.hpp"
+#include "relay/health_checker.hpp"
 #include "relay/resource_limits.hpp"
 #include "relay/sandbox.hpp"
 #include "relay/supervisor_client.hpp"
@@ -38,7 +39,8 @@ class Relay {
         shared_(pipe_cap(descriptors), options.workers),
         forget_timer_(loop_, [this] { shared_.admission.forget_idle(SteadyClock::now()); }),
         drain_timer_(loop_, [this] { end_if_drained(); }),
-        terminate_(loop_, SIGTERM, [this] { loop_.stop(); }) {}
+        terminate_(loop_, SIGTERM, [this] { loop_.stop(); }),
+        checker_(loop_) {}
 
   Result<void> start() {
     auto supervisor = SupervisorClient::create(
@@ -53,6 +55,7 @@ class Relay {
     tables_.emplace(TableService::Parts{&loop_, &shared_, supervisor_.get(), &workers_,
                                         options_.state_dir + "/table.cache", descriptors_});
     tables_->load_cache();
+    checker_.watch(tables_->table());
     forget_timer_.start(kForgetTime, kForgetTime);
     supervisor_->report(LinkType::Ready, tables_->id());
     return {};
@@ -105,7 +108,14 @@ class Relay {
       return control::Failure{"reloading; try again", /*is_passing=*/true};
     }
     if (check != nullptr) return tables_->check(check->table);
-    if (set != nullptr) return tables_->set(*set);
+    if (set != nullptr) {
+      control::SetReply reply = tables_->set(*set);
+      if (reply.problems.empty()) checker_.watch(tables_->table());
+      return reply;
+    }
+    if (std::holds_alternative<control::HealthRequest>(request)) {
+      return describe_health(tables_->table(), SteadyClock::now());
+    }
     if (std::holds_alternative<control::StatsRequest>(request)) return stats();
     if (const auto* unknown = std::get_if<control::Failure>(&request)) return *unknown;
     return control::Failure{"this message is no request"};
@@ -140,6 +150,7 @@ class Relay {
   void drain() {
     log::info("relay: a successor serves; waiting for the connections here");
     control_.reset();
+    checker_.stop();
     tables_->drain();
     for (const auto& worker : workers_) {
       worker->post([&each = *worker] { each.close_all_listeners(); });
@@ -167,6 +178,7 @@ class Relay {
   uv::Timer forget_timer_;
   uv::Timer drain_timer_;
   uv::Signal terminate_;
+  HealthChecker checker_;
   TimePoint drain_until_;
   std::unique_ptr<SupervisorClient> supervisor_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -73,6 +73,8 @@ std::optional<Route> read_route(Bytes bytes) {
         return read(value, route.drain);
       case 7:
         return read(value, route.http.emplace());
+      case 10:
+        return read(value, route.check, HealthCheck::Tls);
       default:
         return true;
     }
@@ -112,6 +114,8 @@ bool read(Bytes bytes, Settings& out) {
         return read(value, out.limits);
       case 4:
         return read(value, out.privacy, Privacy::None);
+      case 6:
+        return append(value, out.source_addresses);
       default:
         return true;
     }

@@ -117,6 +117,7 @@ void write(FieldWriter& out, const Route& value) {
   if (value.http) {
     out.nested(7, [&](FieldWriter& inner) { write(inner, *value.http); });
   }
+  if (value.check != HealthCheck::None) out.number(10, static_cast<std::uint64_t>(value.check));
 }
 
 void write(FieldWriter& out, const Timeouts& value) {
@@ -138,6 +139,7 @@ void write(FieldWriter& out, const Settings& value) {
   out.nested(2, [&](FieldWriter& inner) { write(inner, value.timeouts); });
   out.nested(3, [&](FieldWriter& inner) { write(inner, value.limits); });
   out.number(4, static_cast<std::uint64_t>(value.privacy));
+  for (const IpAddress& address : value.source_addresses) out.address(6, address);
 }
 
 void write(FieldWriter& out, const Table& value) {
@@ -222,6 +224,26 @@ void write(FieldWriter& out, const Stats& value) {
   out.text(16, value.cache_problem);
 }
 
+void write(FieldWriter&, const HealthRequest&) {}
+
+void write(FieldWriter& out, const TargetHealth& value) {
+  out.text(1, value.route);
+  out.address(2, value.target.address);
+  out.number(3, value.target.port);
+  out.number(4, static_cast<std::uint64_t>(value.state));
+  out.number(5, count_of(value.since));
+  out.number(6, value.failures);
+  out.text(7, value.last_error);
+  if (value.last_connected) out.number(8, count_of(*value.last_connected));
+  out.number(9, value.connect_us);
+}
+
+void write(FieldWriter& out, const HealthReply& value) {
+  for (const TargetHealth& target : value.targets) {
+    out.nested(1, [&](FieldWriter& inner) { write(inner, target); });
+  }
+}
+
 void write(FieldWriter& out, const Failure& value) {
   out.text(1, value.what);
   out.number(2, static_cast<std::uint64_t>(value.is_passing));
@@ -243,6 +265,10 @@ struct TypeOf {
   MessageType operator()(const StatsRequest&) const { return MessageType::StatsRequest; }
 
   MessageType operator()(const Stats&) const { return MessageType::Stats; }
+
+  MessageType operator()(const HealthRequest&) const { return MessageType::HealthRequest; }
+
+  MessageType operator()(const HealthReply&) const { return MessageType::HealthReply; }
 
   MessageType operator()(const Failure&) const { return MessageType::Failure; }
 };

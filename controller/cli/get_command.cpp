@@ -12,7 +12,7 @@ namespace adit::cli {
 
 namespace {
 
-enum class Form { Text, Number, Bytes, Age, List, State };
+enum class Form { Text, Number, Bytes, Age, List, State, Targets };
 
 /// One column of a list: the member it shows and how.
 struct Field {
@@ -43,6 +43,20 @@ std::string joined(const Json& list) {
   return out;
 }
 
+/// Several targets with their weights, or the only one.
+std::string targets_text(const Json& item) {
+  const Json targets = array_at(item, "targets");
+  if (targets.size() < 2) return text_at(item, "target");
+  std::string out;
+  for (const Json& target : targets) {
+    if (!out.empty()) out += ",";
+    out += text_at(target, "to");
+    const auto weight = number_at(target, "weight");
+    if (weight != 0) out += fmt::format("({})", weight);
+  }
+  return out;
+}
+
 Cell cell_of(const Json& item, const Field& field) {
   const Json& value = member(item, field.key);
   switch (field.form) {
@@ -52,6 +66,8 @@ Cell cell_of(const Json& item, const Field& field) {
       return {value.is_number() ? age_text(number_at(item, field.key)) + " ago" : ""};
     case Form::List:
       return {joined(array_at(item, field.key))};
+    case Form::Targets:
+      return {targets_text(item)};
     case Form::State: {
       std::string state = text_at(item, field.key);
       const Style style = style_of_state(state);
@@ -115,7 +131,7 @@ Action declare_get_hosts(CLI::App& app) {
                            "there are no hosts yet; `adit host add NAME --site SITE` adds one",
                            {{"NAME", "name"},
                             {"SITE", "site"},
-                            {"TARGET", "target"},
+                            {"TARGET", "target", Form::Targets},
                             {"PORT", "port"},
                             {"STATE", "state", Form::State},
                             {"OWNER", "owner"},
@@ -148,7 +164,7 @@ Action declare_get_routes(CLI::App& app) {
                            "there are no routes yet; a host makes one",
                            {{"NAME", "name"},
                             {"PORT", "port"},
-                            {"TARGET", "target"},
+                            {"TARGET", "target", Form::Targets},
                             {"SITE", "site"},
                             {"STATE", "state", Form::State},
                             {"HTTP", "http", Form::Text, true},

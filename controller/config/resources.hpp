@@ -38,8 +38,11 @@ struct Site {
 struct Host {
   std::string owner = kDefaultOwner;
   std::string site;
-  std::optional<Endpoint> target;  ///< else the site's
-  std::optional<Endpoint> http_target;
+  std::optional<Endpoint> target;  ///< else `targets`, else the site's
+  /// Two or more, without `target`; weight 0: none was written.
+  std::vector<control::Target> targets = {};
+  control::HealthCheck check = control::HealthCheck::None;
+  std::optional<Endpoint> http_target = std::nullopt;
   std::optional<std::uint16_t> port;  ///< public port; else the relay's https_port
   Milliseconds drain{5000};
   /// What becomes of plain HTTP on the relay's http_port; nullopt: nothing, its answer is 404.
@@ -56,6 +59,7 @@ struct Relay {
   control::Timeouts timeouts;
   control::Limits limits;
   Privacy privacy = Privacy::Full;
+  std::vector<IpAddress> source_addresses = {};  ///< further ones to dial the sites' targets from
 
   bool operator==(const Relay&) const = default;
 };
@@ -70,10 +74,13 @@ struct Resources {
   bool operator==(const Resources&) const = default;
 };
 
-/// Where `host` leads: its own target or its site's; nullopt if neither is written.
+/// Where `host` leads, as the relay is told it: its own targets or its site's, none if neither is
+/// written. Where one has a weight, those without one weigh 1; where none has, they are in order.
+std::vector<control::Target> targets_of(const Resources& resources, const Host& host);
+/// The first of them; nullopt if there is none.
 std::optional<Endpoint> target_of(const Resources& resources, const Host& host);
 /// Where its plain HTTP leads: its own http_target, the site's
-/// (unless the host has a target of its own), else the target's address at port 80.
+/// (unless the host has targets of its own), else the target's address at port 80.
 std::optional<Endpoint> http_target_of(const Resources& resources, const Host& host);
 /// The public port of `host`: its own, else the relay's https_port.
 std::uint16_t public_port_of(const Resources& resources, const Host& host);

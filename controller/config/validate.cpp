@@ -250,6 +250,10 @@ class Validator {
     if (broken_.contains(key_of("sites", host.site, {}))) return;
     if (host.target) check_target("hosts", name, "target", *host.target, host.site);
     if (host.http_target) check_target("hosts", name, "http_target", *host.http_target, host.site);
+    for (const control::Target& target : host.targets) {
+      check_target("hosts", name, "targets", target.endpoint, host.site,
+                   target.endpoint.to_string());
+    }
     if (!target_of(wanted_, host)) {
       problem("hosts", name, "",
               host.site == kDirectSite
@@ -273,9 +277,11 @@ class Validator {
   }
 
   void check_target(std::string_view kind, const std::string& name, std::string_view member,
-                    const Endpoint& target, const std::string& site_name) {
+                    const Endpoint& target, const std::string& site_name,
+                    std::string_view element = {}) {
     if (target.address.is_unspecified()) {
-      return problem(kind, name, member, fmt::format("{} is no address to connect to", target));
+      return problem(kind, name, member, fmt::format("{} is no address to connect to", target),
+                     element);
     }
     if (site_name == kDirectSite) return;
     const Site& site = wanted_.sites.at(site_name);
@@ -283,11 +289,12 @@ class Validator {
                            std::ranges::any_of(site.networks, [&](const IpPrefix& network) {
                              return network.contains(target.address);
                            });
-    if (!is_inside) outside(kind, name, member, target, site_name, site);
+    if (!is_inside) outside(kind, name, member, target, site_name, site, element);
   }
 
   void outside(std::string_view kind, const std::string& name, std::string_view member,
-               const Endpoint& target, const std::string& site_name, const Site& site) {
+               const Endpoint& target, const std::string& site_name, const Site& site,
+               std::string_view element) {
     const IpPrefix around(target.address, target.address.is_v4() ? 24 : 64);
     const std::string tunnel =
         site.address ? fmt::format(" and its tunnel address {}", *site.address) : "";
@@ -306,7 +313,8 @@ class Validator {
     }
     problem(kind, name, member,
             fmt::format("{} is outside site {}'s {}{}; {}", target, site_name, networks, tunnel,
-                        advice));
+                        advice),
+            element);
   }
 
   // --- ports
@@ -326,11 +334,25 @@ class Validator {
 
   void check_relay() {
     if (!wanted_.relay || broken_.contains("relay")) return;
+    for (const IpAddress& address : relay().source_addresses) {
+      const std::string clash = clash_of_source_address(address, facts_);
+      if (clash.empty()) continue;
+      relay_problem("source_addresses", clash,
+                    {fmt::format("relay/source_addresses/{}", address), "relay"});
+    }
     if (relay().http_port != relay().https_port || relay().https_port == 0) return;
+    relay_problem("http_port",
+                  fmt::format("{} is https_port too; use another port or off", relay().https_port),
+                  {"relay/http_port", "relay/https_port", "relay"});
+  }
+
+  /// At the first of `keys` (SourceMap keys) that was written.
+  void relay_problem(std::string_view member, std::string what,
+                     std::initializer_list<std::string> keys) {
     Problem out;
-    out.path = "relay.http_port";
-    out.what = fmt::format("{} is https_port too; use another port or off", relay().https_port);
-    for (const char* key : {"relay/http_port", "relay/https_port", "relay"}) {
+    out.path = fmt::format("relay.{}", member);
+    out.what = std::move(what);
+    for (const std::string& key : keys) {
       const Position* position = out.line == 0 ? find(key) : nullptr;
       if (position == nullptr) continue;
       out.file = position->file;
