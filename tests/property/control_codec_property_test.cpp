@@ -56,10 +56,14 @@ Table random_table(Random& random) {
                              random_time(random), random_time(random)};
   table.settings.limits = {random_u32(random), random_u32(random), random_u32(random)};
   table.settings.privacy = static_cast<Privacy>(random.below(3));
+  for (std::size_t i = random.below(3); i > 0; --i) {
+    table.settings.source_addresses.push_back(random_address(random));
+  }
   for (std::size_t i = random.below(6); i > 0; --i) {
     Route route{.name = random_text(random),
                 .pattern = random_pattern(random),
                 .port = random_u16(random),
+                .check = static_cast<HealthCheck>(random.below(3)),
                 .site = random_text(random),
                 .targets = {},
                 .drain = random_time(random)};
@@ -96,6 +100,22 @@ Stats random_stats(Random& random) {
   return stats;
 }
 
+HealthReply random_health(Random& random) {
+  HealthReply reply;
+  for (std::size_t i = random.below(5); i > 0; --i) {
+    TargetHealth& target = reply.targets.emplace_back();
+    target.route = random_text(random);
+    target.target = {random_address(random), random_u16(random)};
+    target.state = static_cast<TargetState>(random.below(4));
+    target.since = random_time(random);
+    target.failures = random_u32(random);
+    target.last_error = random_text(random);
+    if (random.one_in(2)) target.last_connected = random_time(random);
+    target.connect_us = random_u32(random);
+  }
+  return reply;
+}
+
 Message random_message(Random& random) {
   switch (random.below(std::variant_size_v<Message>)) {
     case 0:
@@ -114,6 +134,10 @@ Message random_message(Random& random) {
       return StatsRequest{};
     case 7:
       return random_stats(random);
+    case 8:
+      return HealthRequest{};
+    case 9:
+      return random_health(random);
     default:
       return Failure{random_text(random)};
   }

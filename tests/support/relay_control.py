@@ -6,7 +6,10 @@ import socket
 import struct
 
 HELLO, HELLO_REPLY, CHECK, CHECK_REPLY, SET, SET_REPLY, STATS_REQUEST, STATS = range(1, 9)
+HEALTH_REQUEST, HEALTH_REPLY = 20, 21
 FAILURE = 0xFFFF
+CHECKS = ["none", "tcp", "tls"]
+STATES = ["untested", "healthy", "failing", "down"]
 PRIVACY = {"full": 0, "hash": 1, "none": 2}
 
 
@@ -60,14 +63,16 @@ def encode_route(route):
     out = text(1, route.get("name", "host/" + route["pattern"])) + text(2, route["pattern"])
     out += number(3, route.get("port", 0)) + text(4, route.get("site", "direct"))
     targets = route.get("targets") or [route["target"]]
-    for host, port in targets:
-        out += field(5, address(1, host) + number(2, port) + number(3, 1))
+    for host, port, *weight in targets:  # (ip, port) or (ip, port, weight); weight 0: takes over
+        out += field(5, address(1, host) + number(2, port) + number(3, *(weight or [1])))
     out += number(6, route.get("drain_ms", 5000))
     if "http" in route:  # {"action": "redirect" | "forward", "port", "target": (ip, port)}
         http = route["http"]
         host, port = http["target"]
         out += field(7, number(1, http.get("port", 0)) + address(3, host) + number(4, port) +
                      number(2, ["redirect", "forward"].index(http["action"])))
+    if "check" in route:
+        out += number(10, CHECKS.index(route["check"]))
     return out
 
 
@@ -85,6 +90,7 @@ def encode_table(table):
     names = ["connections", "connections_per_client", "rate_per_client"]
     settings += field(3, b"".join(number(i + 1, limits[n]) for i, n in enumerate(names)))
     settings += number(4, PRIVACY[table.get("privacy", "full")])
+    settings += b"".join(address(6, a) for a in table.get("source_addresses", []))
     out = number(1, table["revision"]) + field(2, settings)
     return out + b"".join(field(3, encode_route(r)) for r in table["routes"])
 
@@ -145,6 +151,19 @@ def decode_set_reply(body):
             out["warning"] = value.decode()
         elif tag == 3:
             out["revision"] = as_number(value)
+    return out
+
+
+def decode_health(body):
+    """One dictionary for each target of a route."""
+    out = []
+    for _, value in fields(body):
+        inner = dict(fields(value))
+        out.append({"route": inner[1].decode(), "target": (as_address(inner[2]), as_number(inner[3])),
+                    "state": STATES[as_number(inner[4])], "since_ms": as_number(inner[5]),
+                    "failures": as_number(inner[6]), "last_error": inner[7].decode(),
+                    "connected_ms_ago": as_number(inner[8]) if 8 in inner else None,
+                    "connect_us": as_number(inner[9])})
     return out
 
 
@@ -214,6 +233,9 @@ class Control:
         encoded = table if isinstance(table, bytes) else encode_table(table)
         body = field(1, encoded) + (number(2, digest) if digest is not None else b"")
         return decode_set_reply(self.ask(SET, body, SET_REPLY))
+
+    def health(self):
+        return decode_health(self.ask(HEALTH_REQUEST, b"", HEALTH_REPLY))
 
     def stats(self):
         return decode_stats(self.ask(STATS_REQUEST, b"", STATS))

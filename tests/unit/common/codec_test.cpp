@@ -25,6 +25,9 @@ Table sample_table() {
                   make_route("host/lab", "*.lab.example.com", 8443), make_route("host/*", "*", 0)};
   table.routes[0].targets.push_back({*Endpoint::parse("[2001:db8::5]:65535"), 0});
   table.routes[1].drain = Milliseconds(0);
+  table.routes[1].check = HealthCheck::Tls;
+  table.settings.source_addresses = {*IpAddress::parse("10.98.0.2"),
+                                     *IpAddress::parse("2001:db8::2")};
   table.routes[0].http = {8080, HttpAction::Forward, *Endpoint::parse("10.30.0.200:80")};
   return table;
 }
@@ -61,6 +64,10 @@ std::vector<Message> one_of_each() {
           SetReply{{"bad"}, "cache not written", 42},
           StatsRequest{},
           sample_stats(),
+          HealthRequest{},
+          HealthReply{{{"host/app", *Endpoint::parse("10.30.0.200:443"), TargetState::Down,
+                        Milliseconds(1), 2, "target_refused", Milliseconds(3), 4},
+                       {}}},
           Failure{"later", true}};
 }
 
