@@ -109,9 +109,9 @@ class Connection final : public TimerNode {
   /// The targets of its route, as they are dialled one after the other.
   struct Dialling {
     Endpoint target;
-    TimePoint until;       ///< when timeouts.connect is over
-    TimePoint began;       ///< with this target; by the clock, where its health is kept
-    TargetSet tried = 0;   ///< by place in the route
+    TimePoint until;      ///< when timeouts.connect is over
+    TimePoint began;      ///< with this target; by the clock, where its health is kept
+    TargetSet tried = 0;  ///< by place in the route
     std::uint8_t place = 0;
   };
 

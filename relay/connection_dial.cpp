@@ -1,6 +1,6 @@
-// Connection in its states Connecting and SendingHello: its targets are dialled, one after the other
-// while timeouts.connect lasts, and the first that accepts gets what is held. Once a byte was sent
-// there is no other target for it: who began to read a hello may have answered it.
+// Connection in its states Connecting and SendingHello: its targets are dialled, one after the
+// other while timeouts.connect lasts, and the first that accepts gets what is held. Once a byte was
+// sent there is no other target for it: who began to read a hello may have answered it.
 #include <cerrno>
 #include <span>
 #include <utility>
@@ -99,14 +99,13 @@ bool Connection::take_next_target() {
   Standings standings;
   if (route_->health) standings = standings_of(*route_->health, worker_->now());
   while (true) {
-    const auto next =
-        choose_target(targets, standings.preferred, dialling_.tried, worker_->draw());
+    const auto next = choose_target(targets, standings.preferred, dialling_.tried, worker_->draw());
     if (!next) return false;
     const TargetSet chosen = target_bit(*next);
     // A trial is one connection's; for the others the target is still down.
     const bool is_trial = (standings.preferred & standings.trials & chosen) != 0;
-    if (is_trial && !(*route_->health)[*next]->claim_trial(worker_->now(),
-                                                            worker_->timeouts().connect)) {
+    if (is_trial &&
+        !(*route_->health)[*next]->claim_trial(worker_->now(), worker_->timeouts().connect)) {
       standings.preferred &= ~chosen;
       continue;
     }

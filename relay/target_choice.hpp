@@ -33,7 +33,8 @@ constexpr TargetSet target_bit(std::size_t place) {
 [[nodiscard]] Milliseconds attempt_time(Milliseconds left, std::size_t targets, TargetSet tried);
 
 /// Numbers for choose_target: any run of them is spread more evenly than chance would do it (the
-/// multiples of the golden ratio), so that ten connections already show the weights. Nothing secret.
+/// multiples of the golden ratio), so that ten connections already show the weights. Nothing
+/// secret.
 class EvenNumbers {
  public:
   explicit EvenNumbers(std::uint64_t start) : state_(start) {}

@@ -274,8 +274,7 @@ struct Failure {
   bool operator==(const Failure&) const = default;
 };
 
-using Message =
-    std::variant<Hello, HelloReply, Check, CheckReply, Set, SetReply, StatsRequest, Stats,
-                 HealthRequest, HealthReply, Failure>;
+using Message = std::variant<Hello, HelloReply, Check, CheckReply, Set, SetReply, StatsRequest,
+                             Stats, HealthRequest, HealthReply, Failure>;
 
 }  // namespace adit::control

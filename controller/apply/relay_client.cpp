@@ -55,6 +55,10 @@ Result<control::Stats> RelayClient::stats(const os::Patience& patience) {
   return stats;
 }
 
+Result<control::HealthReply> RelayClient::health(const os::Patience& patience) {
+  return ask<control::HealthReply>(control::HealthRequest{}, patience);
+}
+
 template <class Reply>
 Result<Reply> RelayClient::ask(control::Message request, const os::Patience& patience) {
   auto message = exchange(request, patience);

@@ -34,6 +34,10 @@ class RelayClient {
   /// namespace that we do not see.
   Result<control::Stats> stats(const os::Patience& patience);
 
+  /// What the relay knows of the targets of routes that have several, or a check. Errc::Protocol
+  /// also from a relay that does not know the question yet.
+  Result<control::HealthReply> health(const os::Patience& patience);
+
   [[nodiscard]] bool is_connected() const { return fd_.is_open(); }
 
   /// What the relay last called itself: "adit-relay 0.1.0"; empty before the first connection.

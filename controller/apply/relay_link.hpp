@@ -21,6 +21,8 @@ class RelayLink {
   /// Makes `table` live, or says in `problems` why the old one goes on.
   virtual Result<control::SetReply> set(const control::Table& table) = 0;
   virtual Result<control::Stats> stats() = 0;
+  /// Of the targets of routes that have several, or a check.
+  virtual Result<control::HealthReply> health() = 0;
 };
 
 class SocketRelayLink final : public RelayLink {
@@ -31,6 +33,7 @@ class SocketRelayLink final : public RelayLink {
   Result<std::vector<std::string>> check(const control::Table& table) override;
   Result<control::SetReply> set(const control::Table& table) override;
   Result<control::Stats> stats() override;
+  Result<control::HealthReply> health() override;
 
  private:
   RelayClient client_;

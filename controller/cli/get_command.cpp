@@ -43,21 +43,23 @@ std::string joined(const Json& list) {
   return out;
 }
 
-/// Several targets with their weights, or the only one.
-std::string targets_text(const Json& item) {
+/// Several targets with their weights and, `is_wide`, what is known of each; or the only one.
+std::string targets_text(const Json& item, bool is_wide) {
   const Json targets = array_at(item, "targets");
   if (targets.size() < 2) return text_at(item, "target");
   std::string out;
   for (const Json& target : targets) {
-    if (!out.empty()) out += ",";
+    if (!out.empty()) out += ", ";
     out += text_at(target, "to");
     const auto weight = number_at(target, "weight");
     if (weight != 0) out += fmt::format("({})", weight);
+    const std::string state = text_at(target, "state");
+    if (is_wide && !state.empty()) out += " " + state;
   }
   return out;
 }
 
-Cell cell_of(const Json& item, const Field& field) {
+Cell cell_of(const Json& item, const Field& field, bool is_wide) {
   const Json& value = member(item, field.key);
   switch (field.form) {
     case Form::Bytes:
@@ -67,7 +69,7 @@ Cell cell_of(const Json& item, const Field& field) {
     case Form::List:
       return {joined(array_at(item, field.key))};
     case Form::Targets:
-      return {targets_text(item)};
+      return {targets_text(item, is_wide)};
     case Form::State: {
       std::string state = text_at(item, field.key);
       const Style style = style_of_state(state);
@@ -92,7 +94,7 @@ std::string table_of(const Kind& kind, const Json& items, Format format, const T
   Table table(std::move(columns));
   for (const Json& item : items) {
     std::vector<Cell> cells;
-    for (const Field& field : shown) cells.push_back(cell_of(item, field));
+    for (const Field& field : shown) cells.push_back(cell_of(item, field, format == Format::Wide));
     table.add(std::move(cells));
   }
   return table.render(terminal);

@@ -173,8 +173,8 @@ void read_targets(Reader& reader, const Value& value, Host& out) {
   for (const Value& item : items) {
     const auto target = read_one_target(reader, item);
     if (!target) continue;
-    const bool is_known = std::ranges::find(targets, target->endpoint,
-                                            &control::Target::endpoint) != targets.end();
+    const bool is_known =
+        std::ranges::find(targets, target->endpoint, &control::Target::endpoint) != targets.end();
     reader.positions.try_emplace(target_key(value, target->endpoint),
                                  reader.position_of(item.mark));
     if (is_known) {

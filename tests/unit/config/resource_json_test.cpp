@@ -102,7 +102,8 @@ TEST_CASE("resource_json: the same rules and words as the YAML", "[config]") {
   REQUIRE_FALSE(host);
   CHECK(test::lines(host.error()) ==
         "hosts.a.example.com: unknown key \"targt\"; did you mean \"target\"?\n");
-  const auto later = host_from_json("a.example.com", json{{"site", "home"}, {"dns", {{"ttl", 60}}}});
+  const auto later =
+      host_from_json("a.example.com", json{{"site", "home"}, {"dns", {{"ttl", 60}}}});
   REQUIRE_FALSE(later);
   CHECK(test::lines(later.error()) ==
         "hosts.a.example.com.dns.ttl: ttl is not in this version; leave the key out\n");

@@ -187,6 +187,6 @@ TEST_CASE("validate: what the relay is told of a host's targets", "[config]") {
   CHECK(target_of(state, host) == test::endpoint("10.30.0.2:443"));
   CHECK(http_target_of(state, host) == test::endpoint("10.30.0.2:80"));
   host.targets[1].weight = 10;
-  CHECK(targets_of(state, host) == Targets{{test::endpoint("10.30.0.2:443"), 1},
-                                           {test::endpoint("10.30.0.3:443"), 10}});
+  CHECK(targets_of(state, host) ==
+        Targets{{test::endpoint("10.30.0.2:443"), 1}, {test::endpoint("10.30.0.3:443"), 10}});
 }

@@ -219,9 +219,8 @@ TEST_CASE("route_table: no listen address, a negative drain", "[relay]") {
   control::Table bad = make_table({make_route("a", "a.test")});
   bad.settings.addresses.clear();
   bad.routes[0].drain = Milliseconds(-1);
-  CHECK(find_problems(bad) ==
-        std::vector<std::string>{"settings: no address to listen on",
-                                 "route 1 (a.test): drain is negative"});
+  CHECK(find_problems(bad) == std::vector<std::string>{"settings: no address to listen on",
+                                                       "route 1 (a.test): drain is negative"});
   CHECK(find_problems(make_table({make_route("a", "a.test")})).empty());
 }
 
@@ -235,9 +234,9 @@ TEST_CASE("route_table: too many targets, addresses nobody can dial from", "[rel
   table.routes[0].targets.push_back(table.routes[0].targets[0]);
   table.settings.source_addresses.push_back(*IpAddress::parse("::"));
   CHECK(find_problems(table) ==
-        std::vector<std::string>{"settings: 65 source addresses, more than 64",
-                                 "settings: source address ::",
-                                 "route 1 (a.test): 33 targets, more than 32"});
+        std::vector<std::string>{
+            "settings: 65 source addresses, more than 64",
+            "settings: source address ::", "route 1 (a.test): 33 targets, more than 32"});
 }
 
 control::Route with_targets(const char* name, const char* pattern,
@@ -250,18 +249,17 @@ control::Route with_targets(const char* name, const char* pattern,
   return route;
 }
 
-TEST_CASE("route_table: health is one endpoint's, whichever routes and tables name it",
-          "[relay]") {
+TEST_CASE("route_table: health is one endpoint's, whichever routes and tables name it", "[relay]") {
   using control::HealthCheck;
   const char* const one = "10.30.0.1:443";
   const char* const two = "10.30.0.2:443";
   LeavingStates leaving;
-  const auto first = build(make_table({with_targets("single", "s.test", {one}),
-                                       with_targets("a", "a.test", {one, two}),
-                                       with_targets("b", "b.test", {two, one}),
-                                       with_targets("c", "c.test", {one}, HealthCheck::Tls),
-                                       with_targets("d", "d.test", {one}, HealthCheck::Tls)}),
-                           leaving);
+  const auto first = build(
+      make_table({with_targets("single", "s.test", {one}), with_targets("a", "a.test", {one, two}),
+                  with_targets("b", "b.test", {two, one}),
+                  with_targets("c", "c.test", {one}, HealthCheck::Tls),
+                  with_targets("d", "d.test", {one}, HealthCheck::Tls)}),
+      leaving);
   const auto health = [](const RouteTable& table, const char* name) -> const HealthRecords& {
     return *(*table.find_by_name(name))->health;
   };
