@@ -230,7 +230,7 @@ void Worker::end_drained() {
 
 Result<UniqueFd> Worker::dial(const Endpoint& target, const control::Route& route) {
   // Source addresses are the tunnel's: what `direct` targets reach us by is the kernel's to know.
-  return sources_.dial(target, route.site != "direct", now());
+  return sources_.dial(target, route.site != control::kDirectSite, now());
 }
 
 void Worker::note_turn(Turn turn, const Endpoint& target, CloseReason reason) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -85,6 +86,9 @@ struct PlainHttp {
   bool operator==(const PlainHttp&) const = default;
 };
 
+/// The site of targets that the relay reaches without a tunnel.
+inline constexpr std::string_view kDirectSite = "direct";
+
 /// Server name (on a public port) -> targets, with their policy.
 struct Route {
   std::string name;          ///< stable over revisions, unique in a table: "host/app.example.com"
@@ -129,7 +133,7 @@ struct Settings {
   Timeouts timeouts;
   Limits limits;
   Privacy privacy = Privacy::Full;
-  /// Further addresses of this machine to dial the targets of sites from (not those of `direct`):
+  /// Further addresses of this machine to dial the targets of sites from (but kDirectSite):
   /// each has the kernel's range of ports for each target once more.
   std::vector<IpAddress> source_addresses = {};
 

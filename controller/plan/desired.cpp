@@ -39,6 +39,7 @@ std::optional<DesiredInterface> interface_of(const config::Resources& resources,
   out.name = node.interface;
   out.listen_port = node.listen_port;
   out.public_key = node.public_key;
+  out.pool = node.pool;
   out.addresses = {{node.pool.node_v4(), node.pool.v4.length()},
                    {node.pool.node_v6(), node.pool.v6.length()}};
   // Those of this node's part of the pool are the tunnel's, and no one's to make but ours.
