@@ -10,24 +10,22 @@ import time
 
 import cases
 import relay_process
-from relay_targets import ask, table, wait_for_health, Named
-from traffic import INTERNAL_ERROR, TIMEOUT, alert, client_hello, connect, read_all, read_exactly
+from relay_targets import HELLO, Named, ask, table, wait_for_health
+from traffic import INTERNAL_ERROR, TIMEOUT, alert, connect, read_all, read_exactly
 
-HELLO = client_hello()
 PORTS = 20  # of each source address for a target
-
-
-HOLE = 9  # a port of the box that swallows everything
+HOLE = 9    # a port of the box that swallows everything
 
 
 def black_holes(count):
     """Targets that never answer."""
-    if not shutil.which("nft", path=os.environ["PATH"] + ":/usr/sbin"):
+    nft = shutil.which("nft", path=os.environ["PATH"] + ":/usr/sbin")
+    if not nft:
         raise cases.Skip("no nft")
     rules = f"""table inet hole {{
       chain in {{ type filter hook input priority 0; tcp dport {HOLE} drop; }}
     }}"""
-    subprocess.run(["nft", "-f", "-"], input=rules.encode(), check=True)
+    subprocess.run([nft, "-f", "-"], input=rules.encode(), check=True)
     return [(f"127.0.0.{9 + n}", HOLE) for n in range(count)]
 
 
