@@ -115,6 +115,7 @@ class LocalWorker::Run {
     snapshot->node = node_;
     snapshot->state = flow_.state();
     snapshot->relay = reconciler_.relay_stats();
+    snapshot->health = reconciler_.health();
     snapshot->relay_problem = reconciler_.observed().relay_problem;
     snapshot->interface = reconciler_.observed().interface;
     snapshot->interface_problem = reconciler_.observed().interface_problem;

@@ -76,6 +76,8 @@ std::string_view to_string(CloseReason reason) {
       return "shutdown";
     case CloseReason::OutOfDescriptors:
       return "out_of_descriptors";
+    case CloseReason::OutOfPorts:
+      return "out_of_ports";
     case CloseReason::InternalError:
       return "internal_error";
   }
@@ -93,7 +95,7 @@ bool is_early_leave(CloseReason reason) {
 
 bool is_unserved(CloseReason reason) {
   return (reason >= CloseReason::Redirected && reason <= CloseReason::SiteDown) ||
-         reason == CloseReason::OutOfDescriptors || reason == CloseReason::InternalError;
+         reason >= CloseReason::OutOfDescriptors;
 }
 
 }  // namespace adit::relay

@@ -46,12 +46,13 @@ enum class CloseReason : std::uint8_t {
   RefusedOverHoldLimit,   ///< too many wait for a site that is down: internal_error, or 502
   // The target could not be reached: alert internal_error, or status 502 or 504.
   TargetRefused,      ///< RST to our SYN
-  TargetUnreachable,  ///< no kernel route, ICMP unreachable, or no source port left
+  TargetUnreachable,  ///< no kernel route, or ICMP unreachable
   TargetTimeout,      ///< no answer within `timeouts.connect`
   SiteDown,           ///< its site was not up again within `timeouts.hold`
   // Ours.
   Shutdown,          ///< the relay ends
   OutOfDescriptors,  ///< EMFILE or ENFILE where one was needed
+  OutOfPorts,        ///< no source address had a port left for the target
   InternalError,     ///< a system call failed that should not
 };
 

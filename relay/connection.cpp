@@ -97,6 +97,7 @@ Connection::Next Connection::on_deadline() {
     case State::Holding:
       return refuse_unreachable(CloseReason::SiteDown);
     case State::Connecting:
+      return fail_over(CloseReason::TargetTimeout);
     case State::SendingHello:
       return refuse_unreachable(CloseReason::TargetTimeout);
     case State::Relaying:

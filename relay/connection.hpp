@@ -9,7 +9,8 @@
 //                 -- for too long -------------> Answering
 //                 -- client left --------------> Closed
 //   Connecting    -- target accepted ----------> SendingHello
-//                 -- target down, timeout -----> Answering
+//                 -- target down, its time over > Connecting    (the next target)
+//                 -- no target left, timeout --> Answering
 //                 -- client reset -------------> Closed
 //   SendingHello  -- held bytes written -------> Relaying
 //   Relaying      -- both FINs passed on, a reset passed on, idle, route removed -> Closed
@@ -40,6 +41,7 @@
 #include "relay/hello_buffers.hpp"
 #include "relay/pump.hpp"
 #include "relay/route_table.hpp"
+#include "relay/target_choice.hpp"
 #include "relay/timer_wheel.hpp"
 #include "relay/tls_alert.hpp"
 
@@ -105,11 +107,8 @@ class Connection final : public TimerNode {
   /// Null until the hello was read.
   [[nodiscard]] const std::shared_ptr<const Route>& route() const { return route_; }
 
-  /// What its route makes it dial; once there is a route.
-  [[nodiscard]] const Endpoint& target() const {
-    if (alpn_target_ != nullptr) return *alpn_target_;
-    return is_http() ? route_->spec.http->target : route_->spec.targets.front().endpoint;
-  }
+  /// The target that it dials or has dialled last; once there is a route.
+  [[nodiscard]] const Endpoint& target() const { return dialling_.target; }
 
   [[nodiscard]] CloseReason reason() const { return reason_; }
 
@@ -134,6 +133,15 @@ class Connection final : public TimerNode {
     bool is_noisy = false;     ///< PRIORITIZED fires without a reset: see reset_interest
   };
 
+  /// The targets of its route, as they are dialled one after the other.
+  struct Dialling {
+    Endpoint target;
+    TimePoint until;      ///< when timeouts.connect is over
+    TimePoint began;      ///< with this target; by the clock itself
+    TargetSet tried = 0;  ///< by place in the route
+    std::uint8_t place = 0;
+  };
+
   static void on_client(void* context, int status, int events) noexcept;
   static void on_target(void* context, int status, int events) noexcept;
   static void finish_event(Connection& connection, Next next);
@@ -153,6 +161,11 @@ class Connection final : public TimerNode {
   Next dial_or_hold();
   Next while_holding(int status, int events);
   Next dial_target();
+  Next dial_next(CloseReason failure);
+  Next fail_over(CloseReason reason);
+  std::optional<CloseReason> begin_attempt();
+  bool take_next_target();
+  void note_failure(CloseReason reason);
   Next while_connecting(Peer peer, int status, int events);
   Next on_connected();
   bool write_proxy_header();
@@ -178,6 +191,8 @@ class Connection final : public TimerNode {
   [[nodiscard]] int client_interest() const;
   [[nodiscard]] int target_interest() const;
   [[nodiscard]] Milliseconds silence_allowed() const;
+  [[nodiscard]] const Endpoint* only_target() const;
+  [[nodiscard]] HealthRecord* health() const;
 
   /// Some bytes of the hello itself have come.
   [[nodiscard]] bool has_begun() const {
@@ -204,9 +219,9 @@ class Connection final : public TimerNode {
   std::size_t held_bytes_ = 0;  ///< what Holding counts for
   TimePoint started_;
   TimePoint last_activity_;
-  TimePoint dialled_;             ///< by the clock itself, for connect_us_
   std::uint64_t connect_us_ = 0;  ///< what the target needed to accept; 0: it has not
   Endpoint client_address_;
+  Dialling dialling_;
   control::PublicPort port_;  ///< of the listener
   bool awaits_proxy_header_;
   bool is_unnamed_;

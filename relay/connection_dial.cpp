@@ -1,4 +1,6 @@
-// Connection in its states Connecting and SendingHello: a target is dialled and gets what is held.
+// Connection in its states Connecting and SendingHello: its targets are dialled, one after the
+// other while timeouts.connect lasts, and the first that accepts gets what is held. Once a byte was
+// sent there is no other target for it: who began to read a hello may have answered it.
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -17,12 +19,15 @@ CloseReason reason_of_failed_dial(int error) {
   switch (error) {
     case ECONNREFUSED:
     case ECONNRESET:
+    case EPIPE:
       return CloseReason::TargetRefused;
     case ETIMEDOUT:
       return CloseReason::TargetTimeout;
     case EMFILE:
     case ENFILE:
       return CloseReason::OutOfDescriptors;
+    case EADDRNOTAVAIL:
+      return CloseReason::OutOfPorts;
     default:
       return CloseReason::TargetUnreachable;
   }
@@ -31,18 +36,96 @@ CloseReason reason_of_failed_dial(int error) {
 }  // namespace
 
 Connection::Next Connection::dial_target() {
-  dialled_ = SteadyClock::now();
-  auto fd = dial(target());
-  if (!fd) return refuse_unreachable(reason_of_failed_dial(fd.error().sys_errno));
-  target_.fd = std::move(*fd);
-  auto poll = uv::Poll::create(worker_->loop(), target_.fd.get(), &on_target, this);
-  if (!poll) return refuse_unreachable(CloseReason::InternalError);
-  target_.poll = std::move(*poll);
   leave_hello();
   leave_hold();
   state_ = State::Connecting;
-  worker_->arm(*this, worker_->now() + worker_->timeouts().connect);
-  return Next::Continue;
+  dialling_.until = worker_->now() + worker_->timeouts().connect;
+  return dial_next(CloseReason::TargetTimeout);
+}
+
+/// `failure`: what the client is told when no target or no time is left.
+Connection::Next Connection::dial_next(CloseReason failure) {
+  while (worker_->now() < dialling_.until && take_next_target()) {
+    const auto failed = begin_attempt();
+    if (!failed) return Next::Continue;
+    failure = *failed;
+    note_failure(failure);
+  }
+  return refuse_unreachable(failure);
+}
+
+Connection::Next Connection::fail_over(CloseReason reason) {
+  note_failure(reason);
+  target_.poll.close();
+  target_.fd.reset();
+  state_ = State::Connecting;
+  return dial_next(reason);
+}
+
+/// Dials dialling_.target; why that was over at once, if it was.
+std::optional<CloseReason> Connection::begin_attempt() {
+  const TimePoint now = worker_->now();
+  dialling_.began = SteadyClock::now();
+  auto fd = worker_->dial(dialling_.target, route_->spec);
+  if (!fd) return reason_of_failed_dial(fd.error().sys_errno);
+  auto poll = uv::Poll::create(worker_->loop(), fd->get(), &on_target, this);
+  if (!poll) return CloseReason::InternalError;
+  target_.fd = std::move(*fd);
+  target_.poll = std::move(*poll);
+  const std::size_t targets = only_target() != nullptr ? 1 : route_->spec.targets.size();
+  const TargetSet tried_before = dialling_.tried & ~target_bit(dialling_.place);
+  const auto left = std::chrono::ceil<Milliseconds>(dialling_.until - now);
+  worker_->arm(*this, now + attempt_time(left, targets, tried_before));
+  return std::nullopt;
+}
+
+/// The target of a connection that has no choice; null: it has.
+const Endpoint* Connection::only_target() const {
+  if (alpn_target_ != nullptr) return alpn_target_;
+  return is_http() ? &route_->spec.http->target : nullptr;
+}
+
+/// What is known of the target that is dialled; null: nothing is kept.
+HealthRecord* Connection::health() const {
+  if (!route_->health || only_target() != nullptr) return nullptr;
+  return (*route_->health)[dialling_.place].get();
+}
+
+/// False when each was tried.
+bool Connection::take_next_target() {
+  if (const Endpoint* only = only_target()) {
+    dialling_.target = *only;
+    return std::exchange(dialling_.tried, 1) == 0;
+  }
+  const auto& targets = route_->spec.targets;
+  Standings standings;
+  if (route_->health) standings = standings_of(*route_->health, worker_->now());
+  while (true) {
+    const auto next = choose_target(targets, standings.preferred, dialling_.tried, worker_->draw());
+    if (!next) return false;
+    const TargetSet chosen = target_bit(*next);
+    // A trial is one connection's; for the others the target is still down.
+    const bool is_trial = (standings.preferred & standings.trials & chosen) != 0;
+    if (is_trial &&
+        !(*route_->health)[*next]->claim_trial(worker_->now(), worker_->timeouts().connect)) {
+      standings.preferred &= ~chosen;
+      continue;
+    }
+    dialling_.tried |= chosen;
+    dialling_.place = static_cast<std::uint8_t>(*next);
+    dialling_.target = targets[*next].endpoint;
+    return true;
+  }
+}
+
+/// Only what the target itself did counts against it.
+void Connection::note_failure(CloseReason reason) {
+  const bool is_targets = reason == CloseReason::TargetRefused ||
+                          reason == CloseReason::TargetUnreachable ||
+                          reason == CloseReason::TargetTimeout;
+  if (!is_targets || health() == nullptr) return;
+  const auto turn = health()->failed(worker_->now(), to_string(reason));
+  worker_->note_turn(turn, dialling_.target, reason);
 }
 
 Connection::Next Connection::while_connecting(Peer peer, int status, int events) {
@@ -58,11 +141,16 @@ Connection::Next Connection::while_connecting(Peer peer, int status, int events)
 
 Connection::Next Connection::on_connected() {
   if (const int error = take_socket_error(target_.fd.get()); error != 0) {
-    return refuse_unreachable(reason_of_failed_dial(error));
+    return fail_over(reason_of_failed_dial(error));
   }
-  const auto waited = SteadyClock::now() - dialled_;
-  connect_us_ = static_cast<std::uint64_t>(std::max<std::int64_t>(
-      1, std::chrono::duration_cast<std::chrono::microseconds>(waited).count()));
+  const auto took =
+      std::chrono::duration_cast<std::chrono::microseconds>(SteadyClock::now() - dialling_.began);
+  connect_us_ = static_cast<std::uint64_t>(std::max<std::int64_t>(1, took.count()));
+  if (HealthRecord* record = health()) {
+    worker_->note_turn(record->connected(worker_->now(), took), dialling_.target,
+                       CloseReason::Finished);
+  }
+  worker_->arm(*this, dialling_.until);
   if (!write_proxy_header()) return refuse_unreachable(CloseReason::RefusedOverHelloLimit);
   if (!hello_ || hello_->is_sent()) {
     enter_relaying();
@@ -77,6 +165,7 @@ Connection::Next Connection::send_hello() {
   const ssize_t count = send_held(target_.fd.get(), *hello_);
   if (count < 0) {
     if (errno == EAGAIN || errno == EINTR) return Next::Continue;
+    if (hello_->sent == 0) return fail_over(reason_of_failed_dial(errno));
     return on_broken(Peer::Target, errno);
   }
   hello_->sent += static_cast<std::size_t>(count);

@@ -61,8 +61,8 @@ Connection::Next Connection::believe_proxy_header() {
   return hello_->bytes.empty() && !is_raw() ? Next::Continue : parse_hello();
 }
 
-/// Before the first byte for the target: what tells it who the client is, if it is to know. False if
-/// the budget of the process does not allow it.
+/// Before the first byte for the target: what tells it who the client is, if it is to know. False
+/// if the budget of the process does not allow it.
 bool Connection::write_proxy_header() {
   const control::ProxyProtocol version =
       is_http() ? route_->spec.http->proxy_protocol : route_->spec.proxy_protocol;

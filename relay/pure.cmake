@@ -4,6 +4,7 @@ add_library(adit_relay_core STATIC
   client_hello.cpp
   close_reason.cpp
   crc32c.cpp
+  health_record.cpp
   http_answer.cpp
   http_head.cpp
   proxy_header_reader.cpp
@@ -13,8 +14,10 @@ add_library(adit_relay_core STATIC
   server_name.cpp
   table_cache.cpp
   table_problems.cpp
+  target_choice.cpp
   timer_wheel.cpp
-  tls_alert.cpp)
+  tls_alert.cpp
+  tls_check.cpp)
 add_library(adit::relay_core ALIAS adit_relay_core)
 target_link_libraries(adit_relay_core PUBLIC adit::common)
 target_precompile_headers(adit_relay_core REUSE_FROM adit_common)

@@ -17,6 +17,7 @@
 #include "common/version.hpp"
 #include "relay/control_server.hpp"
 #include "relay/data_process.hpp"
+#include "relay/health_checker.hpp"
 #include "relay/live_connections.hpp"
 #include "relay/resource_limits.hpp"
 #include "relay/sandbox.hpp"
@@ -41,7 +42,8 @@ class Relay {
         shared_(pipe_cap(descriptors), options.workers),
         forget_timer_(loop_, [this] { shared_.admission.forget_idle(SteadyClock::now()); }),
         drain_timer_(loop_, [this] { end_if_drained(); }),
-        terminate_(loop_, SIGTERM, [this] { loop_.stop(); }) {}
+        terminate_(loop_, SIGTERM, [this] { loop_.stop(); }),
+        checker_(loop_) {}
 
   Result<void> start() {
     auto supervisor = SupervisorClient::create(
@@ -56,6 +58,7 @@ class Relay {
     tables_.emplace(TableService::Parts{&loop_, &shared_, supervisor_.get(), &workers_,
                                         options_.state_dir + "/table.cache", descriptors_});
     tables_->load_cache();
+    checker_.watch(tables_->table());
     forget_timer_.start(kForgetTime, kForgetTime);
     supervisor_->report(LinkType::Ready, tables_->id());
     return {};
@@ -108,7 +111,14 @@ class Relay {
       return control::Failure{"reloading; try again", /*is_passing=*/true};
     }
     if (check != nullptr) return tables_->check(check->table);
-    if (set != nullptr) return tables_->set(*set);
+    if (set != nullptr) {
+      control::SetReply reply = tables_->set(*set);
+      if (reply.problems.empty()) checker_.watch(tables_->table());
+      return reply;
+    }
+    if (std::holds_alternative<control::HealthRequest>(request)) {
+      return describe_health(tables_->table(), SteadyClock::now());
+    }
     if (std::holds_alternative<control::StatsRequest>(request)) return stats();
     if (const auto* sites = std::get_if<control::SiteState>(&request)) return take(*sites);
     if (const auto* list = std::get_if<control::ConnectionsRequest>(&request)) {
@@ -161,6 +171,7 @@ class Relay {
   void drain() {
     log::info("relay: a successor serves; waiting for the connections here");
     control_.reset();
+    checker_.stop();
     tables_->drain();
     for (const auto& worker : workers_) {
       worker->post([&each = *worker] { each.close_all_listeners(); });
@@ -188,6 +199,7 @@ class Relay {
   uv::Timer forget_timer_;
   uv::Timer drain_timer_;
   uv::Signal terminate_;
+  HealthChecker checker_;
   TimePoint drain_until_;
   std::set<std::string> sites_down_;  ///< as the controller last said
   std::unique_ptr<SupervisorClient> supervisor_;

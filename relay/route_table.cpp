@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <functional>
+#include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -38,9 +40,35 @@ std::size_t slots_for(std::size_t count) {
   return std::bit_ceil(std::max<std::size_t>(count, 1) * 2);
 }
 
-std::shared_ptr<const Route> make_route(control::Route spec, std::shared_ptr<RouteState> state) {
-  return std::make_shared<const Route>(Route{std::move(spec), std::move(state)});
-}
+/// The records of a table's targets: one for each endpoint and check, that of the table before
+/// where it had one.
+class HealthBook {
+ public:
+  explicit HealthBook(const RouteTable* previous) {
+    if (previous == nullptr) return;
+    for (const auto& route : previous->routes()) {
+      if (!route->health) continue;
+      for (const auto& record : *route->health) {
+        records_.try_emplace({record->target(), record->check()}, record);
+      }
+    }
+  }
+
+  std::unique_ptr<const HealthRecords> records_for(const control::Route& spec) {
+    if (spec.targets.size() == 1 && spec.check == control::HealthCheck::None) return nullptr;
+    HealthRecords out;
+    out.reserve(spec.targets.size());
+    for (const control::Target& target : spec.targets) {
+      auto& record = records_[{target.endpoint, spec.check}];
+      if (!record) record = std::make_shared<HealthRecord>(target.endpoint, spec.check);
+      out.push_back(record);
+    }
+    return std::make_unique<const HealthRecords>(std::move(out));
+  }
+
+ private:
+  std::map<std::pair<Endpoint, control::HealthCheck>, std::shared_ptr<HealthRecord>> records_;
+};
 
 }  // namespace
 
@@ -71,13 +99,16 @@ Result<std::shared_ptr<const RouteTable>> RouteTable::build(control::Table table
   built->revision_ = table.revision;
   built->digest_ = digest != 0 ? digest : control::digest(table);
   built->routes_.reserve(table.routes.size());
+  HealthBook health(previous);
   for (control::Route& spec : table.routes) {
     const auto* old = previous != nullptr ? previous->find_by_name(spec.name) : nullptr;
     if (old != nullptr && (*old)->spec == spec) {
       built->routes_.push_back(*old);
     } else {
       auto state = old != nullptr ? (*old)->state : leaving.get(spec.name);
-      built->routes_.push_back(make_route(std::move(spec), std::move(state)));
+      auto records = health.records_for(spec);
+      built->routes_.push_back(std::make_shared<const Route>(
+          Route{std::move(spec), std::move(state), std::move(records)}));
     }
   }
   built->index_routes();

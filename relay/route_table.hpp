@@ -15,6 +15,7 @@
 
 #include "common/control/messages.hpp"
 #include "common/result.hpp"
+#include "relay/health_record.hpp"
 
 namespace adit::relay {
 
@@ -29,6 +30,8 @@ struct RouteState {
 struct Route {
   control::Route spec;
   std::shared_ptr<RouteState> state;  ///< never null
+  /// Of spec.targets; null: there is one and no check, so nothing to choose.
+  std::unique_ptr<const HealthRecords> health;
 };
 
 /// The RouteStates of names that left the table while connections still count in them: a name that

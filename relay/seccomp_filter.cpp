@@ -26,14 +26,15 @@ struct ReleaseFilter {
 
 using Filter = std::unique_ptr<void, ReleaseFilter>;
 
-/// Sockets, pipes and their readiness: the life of a connection.
+/// Sockets, pipes and their readiness: the life of a connection. bind(2) is for source addresses;
+/// Landlock leaves it no port of our choice where the kernel knows how.
 constexpr std::initializer_list<int> kNetwork = {
     SCMP_SYS(accept4),    SCMP_SYS(connect),     SCMP_SYS(listen),        SCMP_SYS(shutdown),
     SCMP_SYS(setsockopt), SCMP_SYS(getsockopt),  SCMP_SYS(getsockname),   SCMP_SYS(getpeername),
     SCMP_SYS(recvfrom),   SCMP_SYS(recvmsg),     SCMP_SYS(sendto),        SCMP_SYS(sendmsg),
     SCMP_SYS(splice),     SCMP_SYS(pipe2),       SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),
     SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2),  SCMP_SYS(eventfd2),
-    SCMP_SYS(poll),       SCMP_SYS(ppoll),
+    SCMP_SYS(poll),       SCMP_SYS(ppoll),       SCMP_SYS(bind),
 };
 
 /// Descriptors, and the files of the state folder (Landlock says which).

@@ -32,12 +32,27 @@ void reset_on_close(int fd) {
   static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none));
 }
 
-Result<UniqueFd> dial(const Endpoint& target) {
+namespace {
+
+/// The port is left to connect(2): see source_addresses.hpp.
+bool bind_source(int fd, const IpAddress& source) {
+  sockaddr_storage storage{};
+  const socklen_t size = Endpoint{source, 0}.to_sockaddr(storage);
+  set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);  // of IPv6 sockets too
+  return ::bind(fd, reinterpret_cast<const sockaddr*>(&storage), size) == 0;
+}
+
+}  // namespace
+
+Result<UniqueFd> dial(const Endpoint& target, const IpAddress* source) {
   sockaddr_storage storage{};
   const socklen_t size = target.to_sockaddr(storage);
   UniqueFd fd(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.is_open()) return fail_sys("make a socket", errno);
   set_connection_options(fd.get());
+  if (source != nullptr && !bind_source(fd.get(), *source)) {
+    return fail_sys("bind a source address", kNoSuchSource);
+  }
   int result = -1;
   do {
     result = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&storage), size);

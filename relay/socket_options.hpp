@@ -1,6 +1,8 @@
 // The socket options of both legs of a connection, and the connecting socket of the second.
 #pragma once
 
+#include <cerrno>
+
 #include "common/net/ip_address.hpp"
 #include "common/result.hpp"
 #include "common/unique_fd.hpp"
@@ -21,9 +23,14 @@ void allow_later_bind(int fd);
 /// close(2) of `fd` will send RST instead of FIN, and discard what was not sent yet.
 void reset_on_close(int fd);
 
-/// A non-blocking socket that connects to `target`; whether it has come to be is told by
-/// writability and SO_ERROR. Errors: the errno of socket(2) or connect(2).
-Result<UniqueFd> dial(const Endpoint& target);
+/// What `dial` calls a source address that this machine does not have (the kernel's word for that,
+/// EADDRNOTAVAIL, also means that no port is left).
+inline constexpr int kNoSuchSource = ENODEV;
+
+/// A non-blocking socket that connects to `target`, from `source` (of the same family) unless that
+/// is null; whether it has come to be is told by writability and SO_ERROR. Errors: the errno of
+/// socket(2) or connect(2); kNoSuchSource.
+Result<UniqueFd> dial(const Endpoint& target, const IpAddress* source = nullptr);
 
 /// SO_ERROR, which is thereby cleared.
 int take_socket_error(int fd);

@@ -54,6 +54,16 @@ void check_addresses(const std::vector<IpAddress>& addresses, bool has_routes, P
   }
 }
 
+void check_source_addresses(const std::vector<IpAddress>& addresses, Problems& out) {
+  if (addresses.size() > control::kMaxSourceAddresses) {
+    out.add(fmt::format("settings: {} source addresses, more than {}", addresses.size(),
+                        control::kMaxSourceAddresses));
+  }
+  for (const IpAddress& address : addresses) {
+    if (address.is_unspecified()) out.add(fmt::format("settings: source address {}", address));
+  }
+}
+
 void check_settings(const control::Table& table, Problems& out) {
   constexpr std::size_t kMostBalancers = 256;  // each client is compared with all of them
   const control::Settings& settings = table.settings;
@@ -61,6 +71,7 @@ void check_settings(const control::Table& table, Problems& out) {
     out.add(fmt::format("settings: accept_proxy has more than {} networks", kMostBalancers));
   }
   check_addresses(settings.addresses, !table.routes.empty(), out);
+  check_source_addresses(settings.source_addresses, out);
   const auto need_some = [&](std::string_view what, auto value) {
     if (value <= decltype(value){}) out.add(fmt::format("settings: {} must be more than 0", what));
   };
@@ -106,9 +117,11 @@ bool is_dialable(const Endpoint& target) {
 template <class Which>
 void check_targets(const control::Route& route, Which which, Problems& out) {
   if (route.targets.empty()) out.add(fmt::format("{}: no target", which()));
-  bool has_weight = route.targets.empty();
+  if (route.targets.size() > control::kMaxTargets) {
+    out.add(fmt::format("{}: {} targets, more than {}", which(), route.targets.size(),
+                        control::kMaxTargets));
+  }
   for (const control::Target& target : route.targets) {
-    has_weight = has_weight || target.weight > 0;
     if (!is_dialable(target.endpoint)) {
       out.add(fmt::format("{}: {} is no address and port to dial", which(), target.endpoint));
     }
@@ -116,7 +129,6 @@ void check_targets(const control::Route& route, Which which, Problems& out) {
   if (route.http && !is_dialable(route.http->target)) {
     out.add(fmt::format("{}: {} is no address and port to dial", which(), route.http->target));
   }
-  if (!has_weight) out.add(fmt::format("{}: every target has weight 0", which()));
 }
 
 std::string_view words_of(control::Protocol protocol) {

@@ -59,7 +59,10 @@ class TableService {
 
   control::CheckReply check(const control::Table& table);
   control::SetReply set(const control::Set& request);
+
   /// The live table.
+  [[nodiscard]] const RouteTable& table() const { return *table_; }
+
   [[nodiscard]] TableId id() const;
   /// What is known here of the statistics: table, routes, listeners, limits, cache.
   void fill(control::Stats& stats) const;

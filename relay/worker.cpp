@@ -57,7 +57,10 @@ Worker::Worker(Shared& shared)
       pipes_(shared.pipes, shared.spare_pipes),
       hello_buffers_(shared.hellos),
       end_lines_(kEndLinesPerSecond, Seconds{1}),
-      trouble_lines_(kTroubleLinesPerMinute, Seconds{60}) {}
+      trouble_lines_(kTroubleLinesPerMinute, Seconds{60}),
+      // A start of its own for each worker, or all of them would draw alike.
+      draws_(static_cast<std::uint64_t>(SteadyClock::now().time_since_epoch().count()) *
+             0xd6e8feb86659fd93ULL) {}
 
 Worker::~Worker() {
   if (!thread_.joinable()) return;
@@ -102,6 +105,7 @@ void Worker::update(const WorkerUpdate& update) {
   table_ = update.table;
   previous_ = update.previous;
   chosen_https_port_ = update.chosen_https_port;
+  sources_.set(table_->settings().source_addresses);
   // A route that came back while its connections drained keeps them.
   std::erase_if(draining_, [&](const auto& each) {
     return table_->find_by_name(each.second.route->spec.name) != nullptr;
@@ -305,6 +309,22 @@ void Worker::end_drained() {
   drain_due_ = TimePoint::max();
   for (const auto& [state, each] : draining_) drain_due_ = std::min(drain_due_, each.deadline);
   arm(drain_node_, drain_due_);
+}
+
+// --- targets
+
+Result<UniqueFd> Worker::dial(const Endpoint& target, const control::Route& route) {
+  // Source addresses are the tunnel's: what `direct` targets reach us by is the kernel's to know.
+  return sources_.dial(target, route.site != control::kDirectSite, now());
+}
+
+void Worker::note_turn(Turn turn, const Endpoint& target, CloseReason reason) {
+  if (turn == Turn::None || !trouble_lines_.allows(now())) return;
+  if (turn == Turn::WentDown) {
+    log::warning("relay: target down target={} reason={}; continuing", target, to_string(reason));
+  } else {
+    log::info("relay: target healthy again target={}", target);
+  }
 }
 
 // --- accepting pauses while descriptors are short

@@ -32,6 +32,8 @@
 #include "relay/record_log.hpp"
 #include "relay/refusal_log.hpp"
 #include "relay/route_table.hpp"
+#include "relay/source_addresses.hpp"
+#include "relay/target_choice.hpp"
 #include "relay/timer_wheel.hpp"
 
 namespace adit::relay {
@@ -153,6 +155,14 @@ class Worker {
 
   [[nodiscard]] Counters& own_counters() { return counters_; }
 
+  /// A connecting socket for a connection of `route`: see SourceAddresses::dial.
+  Result<UniqueFd> dial(const Endpoint& target, const control::Route& route);
+  /// Says in the log that `target` went down, for `reason`, or came back.
+  void note_turn(Turn turn, const Endpoint& target, CloseReason reason);
+
+  /// For choose_target.
+  [[nodiscard]] std::uint64_t draw() { return draws_.next(); }
+
  private:
   /// A removed route whose connections may go on until `deadline`.
   struct Draining {
@@ -190,6 +200,8 @@ class Worker {
   HelloBuffers hello_buffers_;
   LogLimiter end_lines_;
   LogLimiter trouble_lines_;
+  SourceAddresses sources_;
+  EvenNumbers draws_;
   std::shared_ptr<const RouteTable> table_;
   std::shared_ptr<const RouteTable> previous_;
   std::set<std::string> sites_down_;

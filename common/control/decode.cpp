@@ -189,6 +189,43 @@ bool read(Bytes bytes, SiteStateReply&) {
   return for_each_field(bytes, [](std::uint16_t, Bytes) { return true; });
 }
 
+bool read(Bytes bytes, HealthRequest&) {
+  return for_each_field(bytes, [](std::uint16_t, Bytes) { return true; });
+}
+
+bool read(Bytes bytes, TargetHealth& out) {
+  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
+    switch (tag) {
+      case 1:
+        return read(value, out.route);
+      case 2:
+        return read(value, out.target.address);
+      case 3:
+        return read(value, out.target.port);
+      case 4:
+        return read(value, out.state, TargetState::Down);
+      case 5:
+        return read(value, out.since);
+      case 6:
+        return read(value, out.failures);
+      case 7:
+        return read(value, out.last_error);
+      case 8:
+        return read(value, out.last_connected.emplace());
+      case 9:
+        return read(value, out.connect_us);
+      default:
+        return true;
+    }
+  });
+}
+
+bool read(Bytes bytes, HealthReply& out) {
+  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
+    return tag != 1 || read(value, out.targets.emplace_back());
+  });
+}
+
 bool read(Bytes bytes, Failure& out) {
   return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
     if (tag == 1) return read(value, out.what);
@@ -237,6 +274,10 @@ Result<Message> decode_message(std::uint16_t type, Bytes fields) {
       return decode_as<SiteState>(fields);
     case MessageType::SiteStateReply:
       return decode_as<SiteStateReply>(fields);
+    case MessageType::HealthRequest:
+      return decode_as<HealthRequest>(fields);
+    case MessageType::HealthReply:
+      return decode_as<HealthReply>(fields);
     case MessageType::Failure:
       return decode_as<Failure>(fields);
   }

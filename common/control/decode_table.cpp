@@ -114,6 +114,8 @@ std::optional<Route> read_route(Bytes bytes) {
         return read(value, route.proxy_protocol, ProxyProtocol::V2);
       case 9:
         return read(value, route.alpn.emplace_back());
+      case 10:
+        return read(value, route.check, HealthCheck::Tls);
       default:
         return true;
     }
@@ -155,6 +157,8 @@ bool read(Bytes bytes, Settings& out) {
         return read(value, out.privacy, Privacy::None);
       case 5:
         return read(value, out.accept_proxy.emplace_back());
+      case 6:
+        return append(value, out.source_addresses);
       default:
         return true;
     }

@@ -103,6 +103,7 @@ void write(FieldWriter& out, const Route& value) {
   for (const AlpnTarget& each : value.alpn) {
     out.nested(9, [&](FieldWriter& inner) { write(inner, each); });
   }
+  if (value.check != HealthCheck::None) out.number(10, static_cast<std::uint64_t>(value.check));
 }
 
 void write(FieldWriter& out, const Timeouts& value) {
@@ -127,6 +128,7 @@ void write(FieldWriter& out, const Settings& value) {
   for (const IpPrefix& prefix : value.accept_proxy) {
     out.nested(5, [&](FieldWriter& inner) { write(inner, prefix); });
   }
+  for (const IpAddress& address : value.source_addresses) out.address(6, address);
 }
 
 void write(FieldWriter& out, const Table& value) {
@@ -218,6 +220,26 @@ void write(FieldWriter& out, const SiteState& value) {
 
 void write(FieldWriter&, const SiteStateReply&) {}
 
+void write(FieldWriter&, const HealthRequest&) {}
+
+void write(FieldWriter& out, const TargetHealth& value) {
+  out.text(1, value.route);
+  out.address(2, value.target.address);
+  out.number(3, value.target.port);
+  out.number(4, static_cast<std::uint64_t>(value.state));
+  out.number(5, count_of(value.since));
+  out.number(6, value.failures);
+  out.text(7, value.last_error);
+  if (value.last_connected) out.number(8, count_of(*value.last_connected));
+  out.number(9, value.connect_us);
+}
+
+void write(FieldWriter& out, const HealthReply& value) {
+  for (const TargetHealth& target : value.targets) {
+    out.nested(1, [&](FieldWriter& inner) { write(inner, target); });
+  }
+}
+
 void write(FieldWriter& out, const Failure& value) {
   out.text(1, value.what);
   out.number(2, static_cast<std::uint64_t>(value.is_passing));
@@ -257,6 +279,10 @@ struct TypeOf {
   MessageType operator()(const SiteState&) const { return MessageType::SiteState; }
 
   MessageType operator()(const SiteStateReply&) const { return MessageType::SiteStateReply; }
+
+  MessageType operator()(const HealthRequest&) const { return MessageType::HealthRequest; }
+
+  MessageType operator()(const HealthReply&) const { return MessageType::HealthReply; }
 
   MessageType operator()(const Failure&) const { return MessageType::Failure; }
 };

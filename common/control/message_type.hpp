@@ -15,6 +15,8 @@ enum class MessageType : std::uint16_t {
   SetReply = 6,
   StatsRequest = 7,
   Stats = 8,
+  HealthRequest = 20,
+  HealthReply = 21,
   ConnectionsRequest = 23,
   Connections = 24,
   RecordsRequest = 25,

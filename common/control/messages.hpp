@@ -64,12 +64,26 @@ struct ListenAddress {
   auto operator<=>(const ListenAddress&) const = default;
 };
 
-/// A target with its share among the targets of a route.
+/// The most targets that one route may have, and the most further addresses to dial from.
+inline constexpr std::size_t kMaxTargets = 32;
+inline constexpr std::size_t kMaxSourceAddresses = 64;
+
+/// A target with its share among the targets of a route. Those with a weight share the connections
+/// in its proportion; those of weight 0 take over, in their order, when none of the others is
+/// healthy. So a list in which every weight is 0 is an ordered one: the first healthy target.
 struct Target {
   Endpoint endpoint;
   std::uint16_t weight = 1;
 
   bool operator==(const Target&) const = default;
+};
+
+/// How the relay finds out whether the targets of a route are alive; failed connections count
+/// always. The value is the wire's.
+enum class HealthCheck : std::uint8_t {
+  None = 0,
+  Tcp = 1,  ///< a connection that is accepted
+  Tls = 2,  ///< and a ClientHello that is answered with a handshake or an alert
 };
 
 /// What becomes of a plain HTTP request. ACME challenges go to the target either way. The value is
@@ -101,13 +115,17 @@ struct PlainHttp {
   bool operator==(const PlainHttp&) const = default;
 };
 
+/// The site of targets that the relay reaches without a tunnel.
+inline constexpr std::string_view kDirectSite = "direct";
+
 /// Server name (on a public port) -> targets, with their policy.
 struct Route {
   std::string name;          ///< stable over revisions, unique in a table: "host/app.example.com"
   HostPattern pattern;       ///< which server names and HTTP hosts it serves
   std::uint16_t port = 443;  ///< configured public port; 0 lets the kernel choose
+  HealthCheck check = HealthCheck::None;
   std::string site;
-  std::vector<Target> targets;  ///< at least one
+  std::vector<Target> targets;  ///< at least one, at most kMaxTargets
   Milliseconds drain{5000};     ///< how long its connections may go on after its removal
   std::optional<PlainHttp> http = std::nullopt;        ///< nothing: plain HTTP does not know it
   ProxyProtocol proxy_protocol = ProxyProtocol::None;  ///< to `targets` and those of `alpn`
@@ -152,6 +170,9 @@ struct Settings {
   Privacy privacy = Privacy::Full;
   /// Load balancers, whose connections begin with a PROXY header that is believed.
   std::vector<IpPrefix> accept_proxy = {};
+  /// Further addresses of this machine to dial the targets of sites from (but kDirectSite):
+  /// each has the kernel's range of ports for each target once more.
+  std::vector<IpAddress> source_addresses = {};
 
   bool operator==(const Settings&) const = default;
 };
@@ -266,6 +287,39 @@ struct SiteStateReply {
   bool operator==(const SiteStateReply&) const = default;
 };
 
+struct HealthRequest {
+  bool operator==(const HealthRequest&) const = default;
+};
+
+/// What the relay thinks of a target. The value is the wire's.
+enum class TargetState : std::uint8_t {
+  Untested = 0,  ///< neither dialled nor checked yet: used as a healthy one
+  Healthy = 1,
+  Failing = 2,  ///< its last connection or check failed, but not enough of them
+  Down = 3,     ///< dialled when no other is left, and now and then to see
+};
+
+/// One target of one route that has several, or a check.
+struct TargetHealth {
+  std::string route;
+  Endpoint target;
+  TargetState state = TargetState::Untested;
+  Milliseconds since{0};       ///< how long it has been in this state
+  std::uint32_t failures = 0;  ///< consecutive ones, of connections and of checks
+  std::string last_error;      ///< "connection refused"; stays when it is healthy again
+  std::optional<Milliseconds> last_connected = std::nullopt;  ///< how long ago; nothing: never
+  std::uint32_t connect_us = 0;  ///< how long the last connection took to be accepted
+
+  bool operator==(const TargetHealth&) const = default;
+};
+
+/// By route in the table's order, then by target in the route's.
+struct HealthReply {
+  std::vector<TargetHealth> targets;
+
+  bool operator==(const HealthReply&) const = default;
+};
+
 /// The answer to what could not be understood or done.
 struct Failure {
   std::string what;
@@ -273,8 +327,9 @@ struct Failure {
   bool operator==(const Failure&) const = default;
 };
 
-using Message = std::variant<Hello, HelloReply, Check, CheckReply, Set, SetReply, StatsRequest,
-                             Stats, ConnectionsRequest, Connections, RecordsRequest, Records, Kill,
-                             KillReply, SiteState, SiteStateReply, Failure>;
+using Message =
+    std::variant<Hello, HelloReply, Check, CheckReply, Set, SetReply, StatsRequest, Stats,
+                 HealthRequest, HealthReply, ConnectionsRequest, Connections, RecordsRequest,
+                 Records, Kill, KillReply, SiteState, SiteStateReply, Failure>;
 
 }  // namespace adit::control

@@ -9,6 +9,11 @@ namespace adit::api {
 LiveView::LiveView(const apply::Snapshot& snapshot, std::int64_t wall_now)
     : snapshot_(snapshot), wall_now_(wall_now) {
   if (!snapshot.relay) return;
+  if (snapshot.health) {
+    for (const auto& each : snapshot.health->targets) {
+      health_.try_emplace({each.route, each.target}, &each);
+    }
+  }
   stats_.reserve(snapshot.relay->routes.size());
   for (const auto& route : snapshot.relay->routes) stats_.emplace(route.name, &route);
 }
@@ -51,6 +56,12 @@ control::RouteStats LiveView::route_stats(const std::string& route) const {
   control::RouteStats none;
   none.name = route;
   return none;
+}
+
+const control::TargetHealth* LiveView::target_health(const std::string& route,
+                                                     const Endpoint& target) const {
+  const auto found = health_.find({route, target});
+  return found == health_.end() ? nullptr : found->second;
 }
 
 std::uint16_t LiveView::open_port(control::PublicPort configured) const {

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "controller/apply/snapshot.hpp"
 
@@ -29,6 +31,9 @@ class LiveView {
                                             control::PublicPort port) const;
   /// The relay's numbers for a route; zeros if it has none.
   [[nodiscard]] control::RouteStats route_stats(const std::string& route) const;
+  /// What the relay knows of a target of a route; null if it said nothing.
+  [[nodiscard]] const control::TargetHealth* target_health(const std::string& route,
+                                                           const Endpoint& target) const;
   /// The port that is open for the configured one: differs where that is 0; the configured one if
   /// nothing is open.
   [[nodiscard]] std::uint16_t open_port(control::PublicPort configured) const;
@@ -53,6 +58,7 @@ class LiveView {
   const apply::Snapshot& snapshot_;
   std::int64_t wall_now_;
   std::unordered_map<std::string_view, const control::RouteStats*> stats_;
+  std::map<std::pair<std::string_view, Endpoint>, const control::TargetHealth*> health_;
 };
 
 }  // namespace adit::api

@@ -19,6 +19,31 @@ void add_counters(json& item, const control::RouteStats& stats) {
   item["bytes_to_client"] = stats.bytes_to_client;
 }
 
+std::string_view to_string(control::TargetState state) {
+  switch (state) {
+    case control::TargetState::Untested:
+      return "untested";
+    case control::TargetState::Healthy:
+      return "healthy";
+    case control::TargetState::Failing:
+      return "failing";
+    case control::TargetState::Down:
+      return "down";
+  }
+  return "untested";
+}
+
+void add_health(json& item, const control::TargetHealth& health) {
+  item["state"] = to_string(health.state);
+  item["since_ms"] = health.since.count();
+  item["failures"] = health.failures;
+  item["last_error"] = health.last_error;
+  if (health.last_connected) {
+    item["last_connected_ms"] = health.last_connected->count();
+    item["connect_us"] = health.connect_us;
+  }
+}
+
 }  // namespace
 
 json host_item(const LiveView& view, const std::string& name, const config::Host& host) {
@@ -57,6 +82,8 @@ json route_item(const LiveView& view, const control::Route& route) {
   json targets = json::array();
   for (const auto& target : route.targets) {
     targets.push_back({{"to", target.endpoint.to_string()}, {"weight", target.weight}});
+    const auto* health = view.target_health(route.name, target.endpoint);
+    if (health != nullptr) add_health(targets.back(), *health);
   }
   json item = {{"name", route.name},
                {"pattern", route.pattern.wire_text()},

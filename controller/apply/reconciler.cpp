@@ -79,6 +79,7 @@ void Reconciler::observe_relay(TimePoint now) {
     }
     relay_error_ = std::move(stats).error();
     stats_.reset();
+    health_.reset();
     observed_.relay.reset();
     observed_.relay_problem = relay_error_.what;
     return;
@@ -93,6 +94,19 @@ void Reconciler::observe_relay(TimePoint now) {
   observed_.relay = plan::ObservedRelay{stats->revision, stats->table_digest};
   observed_.relay_problem.clear();
   stats_ = std::make_shared<const control::Stats>(std::move(*stats));
+  observe_health();
+}
+
+void Reconciler::observe_health() {
+  health_.reset();
+  const auto has_health = [](const control::Route& route) {
+    return route.targets.size() > 1 || route.check != control::HealthCheck::None;
+  };
+  if (!desired_ || std::ranges::none_of(desired_->table.routes, has_health)) return;
+  // A relay of an earlier version does not know the question: then it is only not shown.
+  if (auto health = relay_.health()) {
+    health_ = std::make_shared<const control::HealthReply>(std::move(*health));
+  }
 }
 
 void Reconciler::observe_tunnel(const Now& now) {

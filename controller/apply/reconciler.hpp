@@ -73,6 +73,11 @@ class Reconciler {
   /// The relay's latest numbers; null if it does not answer.
   [[nodiscard]] const std::shared_ptr<const control::Stats>& relay_stats() const { return stats_; }
 
+  /// What it knows of targets; null if it was not asked (no route has a choice) or did not say.
+  [[nodiscard]] const std::shared_ptr<const control::HealthReply>& health() const {
+    return health_;
+  }
+
   /// Steps that are not done.
   [[nodiscard]] const std::vector<StepReport>& open_steps() const { return open_; }
 
@@ -85,6 +90,7 @@ class Reconciler {
 
  private:
   void observe_relay(TimePoint now);
+  void observe_health();
   void observe_tunnel(const Now& now);
   void tell_sites(std::int64_t wall);
   [[nodiscard]] bool has_silent_site(std::int64_t wall) const;
@@ -107,6 +113,7 @@ class Reconciler {
   plan::Observed observed_;
   Error relay_error_;
   std::shared_ptr<const control::Stats> stats_;
+  std::shared_ptr<const control::HealthReply> health_;
   std::vector<StepReport> open_;
   std::vector<Note> notes_;
 

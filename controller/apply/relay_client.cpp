@@ -60,6 +60,10 @@ Result<control::SiteStateReply> RelayClient::tell(const control::SiteState& site
   return ask<control::SiteStateReply>(sites, patience);
 }
 
+Result<control::HealthReply> RelayClient::health(const os::Patience& patience) {
+  return ask<control::HealthReply>(control::HealthRequest{}, patience);
+}
+
 template <class Reply>
 Result<Reply> RelayClient::ask(control::Message request, const os::Patience& patience) {
   auto message = exchange(request, patience);

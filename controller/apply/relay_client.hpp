@@ -37,6 +37,9 @@ class RelayClient {
   /// Tells which sites are down; all others are up.
   Result<control::SiteStateReply> tell(const control::SiteState& sites,
                                        const os::Patience& patience);
+  /// What the relay knows of the targets of routes that have several, or a check. Errc::Protocol
+  /// also from a relay that does not know the question yet.
+  Result<control::HealthReply> health(const os::Patience& patience);
 
   [[nodiscard]] bool is_connected() const { return fd_.is_open(); }
 

@@ -39,4 +39,8 @@ Result<control::Stats> SocketRelayLink::stats() {
   return client_.stats({SteadyClock::now() + kStatsPatience, stop_});
 }
 
+Result<control::HealthReply> SocketRelayLink::health() {
+  return client_.health({SteadyClock::now() + kStatsPatience, stop_});
+}
+
 }  // namespace adit::apply

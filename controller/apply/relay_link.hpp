@@ -23,6 +23,8 @@ class RelayLink {
   virtual Result<control::Stats> stats() = 0;
   /// Tells which sites are down; all others are up.
   virtual Result<void> tell(const control::SiteState& sites) = 0;
+  /// Of the targets of routes that have several, or a check.
+  virtual Result<control::HealthReply> health() = 0;
 };
 
 class SocketRelayLink final : public RelayLink {
@@ -34,6 +36,7 @@ class SocketRelayLink final : public RelayLink {
   Result<control::SetReply> set(const control::Table& table) override;
   Result<control::Stats> stats() override;
   Result<void> tell(const control::SiteState& sites) override;
+  Result<control::HealthReply> health() override;
 
  private:
   RelayClient client_;

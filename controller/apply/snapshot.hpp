@@ -36,7 +36,8 @@ struct Snapshot {
   std::optional<wireguard::Implementation> implementation;
   std::vector<StepReport> open_steps;       ///< those that are not done
   std::vector<IpPrefix> own_networks = {};  ///< of the machine's links but the tunnel's
-  std::string store_problem = {};           ///< why nothing can be committed; empty if it can
+  std::shared_ptr<const control::HealthReply> health = {};  ///< null: nothing to be said of targets
+  std::string store_problem = {};  ///< why nothing can be committed; empty if it can
 };
 
 }  // namespace adit::apply

@@ -12,7 +12,7 @@ namespace adit::cli {
 
 namespace {
 
-enum class Form { Text, Number, Bytes, Age, List, State };
+enum class Form { Text, Number, Bytes, Age, List, State, Targets };
 
 /// One column of a list: the member it shows and how.
 struct Field {
@@ -43,7 +43,23 @@ std::string joined(const Json& list) {
   return out;
 }
 
-Cell cell_of(const Json& item, const Field& field) {
+/// Several targets with their weights and, `is_wide`, what is known of each; or the only one.
+std::string targets_text(const Json& item, bool is_wide) {
+  const Json targets = array_at(item, "targets");
+  if (targets.size() < 2) return text_at(item, "target");
+  std::string out;
+  for (const Json& target : targets) {
+    if (!out.empty()) out += ", ";
+    out += text_at(target, "to");
+    const auto weight = number_at(target, "weight");
+    if (weight != 0) out += fmt::format("({})", weight);
+    const std::string state = text_at(target, "state");
+    if (is_wide && !state.empty()) out += " " + state;
+  }
+  return out;
+}
+
+Cell cell_of(const Json& item, const Field& field, bool is_wide) {
   const Json& value = member(item, field.key);
   switch (field.form) {
     case Form::Bytes:
@@ -52,6 +68,8 @@ Cell cell_of(const Json& item, const Field& field) {
       return {value.is_number() ? age_text(number_at(item, field.key)) + " ago" : ""};
     case Form::List:
       return {joined(array_at(item, field.key))};
+    case Form::Targets:
+      return {targets_text(item, is_wide)};
     case Form::State: {
       std::string state = text_at(item, field.key);
       const Style style = style_of_state(state);
@@ -76,7 +94,7 @@ std::string table_of(const Kind& kind, const Json& items, Format format, const T
   Table table(std::move(columns));
   for (const Json& item : items) {
     std::vector<Cell> cells;
-    for (const Field& field : shown) cells.push_back(cell_of(item, field));
+    for (const Field& field : shown) cells.push_back(cell_of(item, field, format == Format::Wide));
     table.add(std::move(cells));
   }
   return table.render(terminal);
@@ -115,7 +133,7 @@ Action declare_get_hosts(CLI::App& app) {
                            "there are no hosts yet; `adit host add NAME --site SITE` adds one",
                            {{"NAME", "name"},
                             {"SITE", "site"},
-                            {"TARGET", "target"},
+                            {"TARGET", "target", Form::Targets},
                             {"PORT", "port"},
                             {"STATE", "state", Form::State},
                             {"OWNER", "owner"},
@@ -149,7 +167,7 @@ Action declare_get_routes(CLI::App& app) {
                            "there are no routes yet; a host makes one",
                            {{"NAME", "name"},
                             {"PORT", "port"},
-                            {"TARGET", "target"},
+                            {"TARGET", "target", Form::Targets},
                             {"SITE", "site"},
                             {"STATE", "state", Form::State},
                             {"HTTP", "http", Form::Text, true},

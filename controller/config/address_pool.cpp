@@ -24,4 +24,9 @@ bool AddressPool::is_site_address(const IpAddress& address) const {
   return address.is_v4() && address >= first_site_address() && address <= last_site_address();
 }
 
+bool AddressPool::is_source_address(const IpAddress& address) const {
+  const IpAddress& first = (address.is_v4() ? v4 : v6).address();
+  return address >= first.plus(2) && address <= first.plus(9);
+}
+
 }  // namespace adit::config

@@ -21,6 +21,9 @@ struct AddressPool {
   /// True for the part from which sites get theirs: .0.10 up to .7.255 of the /20.
   [[nodiscard]] bool is_site_address(const IpAddress& address) const;
 
+  /// True for the VPS's further source addresses: .0.2 to .0.9 of the /20 and of the /64.
+  [[nodiscard]] bool is_source_address(const IpAddress& address) const;
+
   [[nodiscard]] IpAddress first_site_address() const { return v4.address().plus(10); }
 
   [[nodiscard]] IpAddress last_site_address() const { return v4.address().plus(0x7ff); }

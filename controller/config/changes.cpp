@@ -22,6 +22,13 @@ std::string shown(const json& value) {
     for (const json& item : value) items.push_back(shown(item));
     return fmt::format("[{}]", fmt::join(items, ", "));
   }
+  if (value.is_object()) {
+    std::vector<std::string> members;
+    for (const auto& [key, member] : value.items()) {
+      members.push_back(fmt::format("{}: {}", key, shown(member)));
+    }
+    return fmt::format("{{{}}}", fmt::join(members, ", "));
+  }
   return value.dump();
 }
 
@@ -87,11 +94,22 @@ std::string to_targets(const Resources& all, const Host& host) {
   return out;
 }
 
+/// "10.30.0.200:443, else 10.30.0.202:443" or "10.30.0.200:443 (10), 10.30.0.202:443 (1)"
+std::string shown_targets(const std::vector<control::Target>& targets) {
+  if (targets.empty()) return "none";
+  std::vector<std::string> parts;
+  for (const control::Target& target : targets) {
+    parts.push_back(targets.size() == 1 || target.weight == 0
+                        ? target.endpoint.to_string()
+                        : fmt::format("{} ({})", target.endpoint, target.weight));
+  }
+  return fmt::format("{}", fmt::join(parts, targets.back().weight == 0 ? ", else " : ", "));
+}
+
 std::string summary(const Resources& all, const Host& host) {
-  const auto target = target_of(all, host);
+  const std::string target = shown_targets(targets_of(all, host));
   const std::string port = host.port ? fmt::format("; port {}", *host.port) : "";
-  return fmt::format("site {}; target {}{}{}", host.site, target ? target->to_string() : "none",
-                     port, to_targets(all, host));
+  return fmt::format("site {}; target {}{}{}", host.site, target, port, to_targets(all, host));
 }
 
 template <class T>

@@ -227,13 +227,6 @@ void later_prefixes(Reader& reader, const Value& value) {
   if (is_right) reader.not_in_this_version(value, "a list of networks here", kLeaveOut);
 }
 
-void later_addresses(Reader& reader, const Value& value) {
-  const auto items = reader.list(value, "[10.98.0.2]");
-  bool is_right = !items.empty();
-  for (const Value& item : items) is_right = reader.address(item).has_value() && is_right;
-  if (is_right) reader.not_in_this_version(value, "a list of addresses here", kLeaveOut);
-}
-
 void later_dns(Reader& reader, const Value& value) {
   constexpr std::array<Field<Nothing>, 3> kFields{
       {{"provider", any_provider}, {"token_file", any_text}, {"policy", any_policy}}};

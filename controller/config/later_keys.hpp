@@ -17,7 +17,6 @@ void later_access(Reader& reader, const Value& value);       ///< {from, allow, 
 void later_host_dns(Reader& reader, const Value& value);     ///< {proxied, ttl}
 void later_host_limits(Reader& reader, const Value& value);  ///< {connections, …, bandwidth, …}
 void later_prefixes(Reader& reader, const Value& value);     ///< a list of prefixes
-void later_addresses(Reader& reader, const Value& value);    ///< a list of addresses
 
 /// The top-level keys `dns`, `ports` and `devices`; an empty map is fine.
 void later_dns(Reader& reader, const Value& value);

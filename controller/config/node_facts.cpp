@@ -25,6 +25,19 @@ std::string clash_of_address(const IpAddress& address, const NodeFacts& facts) {
                      facts.pool.first_site_address(), facts.pool.last_site_address());
 }
 
+std::string clash_of_source_address(const IpAddress& address, const NodeFacts& facts) {
+  static const IpPrefix kMulticast4 = *IpPrefix::parse("224.0.0.0/4");
+  static const IpPrefix kMulticast6 = *IpPrefix::parse("ff00::/8");
+  const bool is_multicast = kMulticast4.contains(address) || kMulticast6.contains(address);
+  if (address.is_unspecified() || is_multicast) {
+    return fmt::format("{} is no address to dial from", address);
+  }
+  const IpPrefix& pool = address.is_v4() ? facts.pool.v4 : facts.pool.v6;
+  if (!pool.contains(address) || facts.pool.is_source_address(address)) return {};
+  return fmt::format("{} is not one of this node's source addresses, {} to {}", address,
+                     pool.address().plus(2), pool.address().plus(9));
+}
+
 std::string clash_of_network(const IpPrefix& network, const NodeFacts& facts) {
   for (const IpPrefix& pool : tunnel_space(facts.pool)) {
     if (network.overlaps(pool)) {

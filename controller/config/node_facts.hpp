@@ -21,6 +21,8 @@ struct NodeFacts {
 /// Why `address` cannot be a site's tunnel address on this node ("10.98.0.10 is not one of …"), or
 /// "". What a site has already may come to clash: `tunnel:` was changed, or a link came later.
 std::string clash_of_address(const IpAddress& address, const NodeFacts& facts);
+/// Why `address` cannot be one to dial from, or "".
+std::string clash_of_source_address(const IpAddress& address, const NodeFacts& facts);
 /// The same of a site's network.
 std::string clash_of_network(const IpPrefix& network, const NodeFacts& facts);
 

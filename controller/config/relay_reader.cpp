@@ -39,6 +39,20 @@ void read_addresses(Reader& reader, const Value& value, Relay& out) {
   }
 }
 
+void read_source_addresses(Reader& reader, const Value& value, Relay& out) {
+  for (const Value& item : reader.list(value, "[10.98.0.2]")) {
+    const auto address = reader.address(item);
+    if (!address) continue;
+    if (std::ranges::find(out.source_addresses, *address) != out.source_addresses.end()) {
+      reader.problem(item, fmt::format("{} is written twice", *address));
+      continue;
+    }
+    reader.positions.try_emplace(fmt::format("relay/source_addresses/{}", *address),
+                                 reader.position_of(item.mark));
+    out.source_addresses.push_back(*address);
+  }
+}
+
 void read_https_port(Reader& reader, const Value& value, Relay& out) {
   take(reader.port(value, 0), out.https_port);
 }
@@ -105,7 +119,7 @@ constexpr std::array<Field<Relay>, 10> kRelayFields{{
     {"http_port", read_http_port},
     {"timeouts", read_timeouts},
     {"limits", read_limits},
-    {"source_addresses", later<later_addresses, Relay>},
+    {"source_addresses", read_source_addresses},
     {"access", later<later_access, Relay>},
     {"accept_proxy", read_accept_proxy},
     {"privacy", read_privacy},

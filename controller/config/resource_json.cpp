@@ -12,6 +12,27 @@ namespace {
 
 using nlohmann::json;
 
+std::string_view to_string(control::HealthCheck check) {
+  switch (check) {
+    case control::HealthCheck::None:
+      return "none";
+    case control::HealthCheck::Tcp:
+      return "tcp";
+    case control::HealthCheck::Tls:
+      return "tls";
+  }
+  return "none";
+}
+
+json to_json(const std::vector<control::Target>& targets) {
+  json out = json::array();
+  for (const control::Target& target : targets) {
+    json& item = out.emplace_back(json{{"to", target.endpoint.to_string()}});
+    if (target.weight != 0) item["weight"] = target.weight;
+  }
+  return out;
+}
+
 std::string_view to_string(Privacy privacy) {
   switch (privacy) {
     case Privacy::Full:
@@ -77,6 +98,8 @@ json to_json(const Host& host) {
   json out{{"owner", host.owner}, {"site", host.site}, {"drain", format_duration(host.drain)}};
   put(out, "target", host.target);
   put(out, "http_target", host.http_target);
+  if (!host.targets.empty()) out["targets"] = to_json(host.targets);
+  if (host.check != control::HealthCheck::None) out["check"] = to_string(host.check);
   if (host.port) out["port"] = *host.port;
   if (!host.http) out["http"] = "off";
   if (host.http == control::HttpAction::Forward) out["http"] = "forward";
@@ -96,6 +119,7 @@ json to_json(const Relay& relay) {
            {"privacy", to_string(relay.privacy)}};
   if (!relay.addresses.empty()) out["addresses"] = texts(relay.addresses);
   if (!relay.accept_proxy.empty()) out["accept_proxy"] = texts(relay.accept_proxy);
+  if (!relay.source_addresses.empty()) out["source_addresses"] = texts(relay.source_addresses);
   out["timeouts"] = {{"hello", format_duration(relay.timeouts.hello)},
                      {"connect", format_duration(relay.timeouts.connect)},
                      {"hold", format_duration(relay.timeouts.hold)},

@@ -135,45 +135,91 @@ constexpr std::array<Field<Site>, 15> kSiteFields{{
 
 // --- hosts
 
-/// `targets:` with exactly one entry is the same as `target:`.
 struct WeightedTarget {
   std::optional<Endpoint> to;
+  std::uint16_t weight = 0;
 };
 
 void read_to(Reader& reader, const Value& value, WeightedTarget& out) {
   take(reader.endpoint(value), out.to);
 }
 
-void read_weight(Reader& reader, const Value& value, WeightedTarget&) {
-  (void)reader.count(value, 1, 65535);
+void read_weight(Reader& reader, const Value& value, WeightedTarget& out) {
+  if (const auto weight = reader.count(value, 1, 65535)) {
+    out.weight = static_cast<std::uint16_t>(*weight);
+  }
 }
 
-void read_targets(Reader& reader, const Value& value, Host& out) {
+/// One item of `targets:`; nullopt after a problem.
+std::optional<control::Target> read_one_target(Reader& reader, const Value& item) {
   static constexpr std::array<Field<WeightedTarget>, 2> kFields{
       {{"to", read_to}, {"weight", read_weight}}};
+  const std::size_t before = reader.problems.size();
+  WeightedTarget target;
+  read_fields<WeightedTarget>(reader, item, kFields, target);
+  if (!target.to && reader.problems.size() == before) {
+    reader.problem(item, "has no `to:`; write {to: ADDRESS:PORT}");
+  }
+  if (!target.to || reader.problems.size() != before) return std::nullopt;
+  return control::Target{*target.to, target.weight};
+}
+
+/// `value` is the list at "hosts.NAME.targets".
+std::string target_key(const Value& value, const Endpoint& target) {
+  constexpr std::string_view kBefore = "hosts.";
+  constexpr std::string_view kBehind = ".targets";
+  const std::string_view path = value.path;
+  const std::size_t length = path.size() - kBefore.size() - kBehind.size();
+  return fmt::format("hosts/{}/targets/{}", path.substr(kBefore.size(), length), target);
+}
+
+bool has_targets(const Host& host) {
+  return host.target || !host.targets.empty();
+}
+
+/// One item is the same as `target:`.
+void read_targets(Reader& reader, const Value& value, Host& out) {
   const auto items = reader.list(value, "[{to: 10.30.0.200:443}]");
-  std::optional<Endpoint> first;
+  std::vector<control::Target> targets;
   for (const Value& item : items) {
-    const std::size_t before = reader.problems.size();
-    WeightedTarget target;
-    read_fields<WeightedTarget>(reader, item, kFields, target);
-    if (!target.to && reader.problems.size() == before) {
-      reader.problem(item, "has no `to:`; write {to: ADDRESS:PORT}");
+    const auto target = read_one_target(reader, item);
+    if (!target) continue;
+    const bool is_known =
+        std::ranges::find(targets, target->endpoint, &control::Target::endpoint) != targets.end();
+    reader.positions.try_emplace(target_key(value, target->endpoint),
+                                 reader.position_of(item.mark));
+    if (is_known) {
+      reader.problem(item, fmt::format("{} is written twice; its share of the connections is its "
+                                       "weight",
+                                       target->endpoint));
     }
-    if (!first) first = target.to;
+    targets.push_back(*target);
   }
-  if (items.size() > 1) {
-    return reader.not_in_this_version(value, "more than one target", "write one");
-  }
-  if (items.empty())
+  if (items.empty()) {
     return reader.problem(value, "is empty; write one target or leave the key out");
-  if (out.target) return reader.problem(value, "target and targets exclude each other");
-  out.target = first;
+  }
+  if (items.size() > control::kMaxTargets) {
+    return reader.problem(value, fmt::format("has {} targets; a host may have {}", items.size(),
+                                             control::kMaxTargets));
+  }
+  if (has_targets(out)) return reader.problem(value, "target and targets exclude each other");
+  if (items.size() > 1) {
+    out.targets = std::move(targets);
+  } else if (!targets.empty()) {
+    out.target = targets.front().endpoint;
+  }
 }
 
 void read_host_target(Reader& reader, const Value& value, Host& out) {
-  if (out.target) return reader.problem(value, "target and targets exclude each other");
+  if (has_targets(out)) return reader.problem(value, "target and targets exclude each other");
   read_target(reader, value, out);
+}
+
+void read_check(Reader& reader, const Value& value, Host& out) {
+  const auto word = reader.choice(value, {"none", "tcp", "tls"});
+  if (word == "none") out.check = control::HealthCheck::None;
+  if (word == "tcp") out.check = control::HealthCheck::Tcp;
+  if (word == "tls") out.check = control::HealthCheck::Tls;
 }
 
 void read_host_site(Reader& reader, const Value& value, Host& out) {
@@ -205,7 +251,7 @@ constexpr std::array<Field<Host>, 15> kHostFields{{
     {"drain", read_drain},
     {"proxy_protocol", read_tls_proxy<Host>},
     {"http_proxy_protocol", read_http_proxy<Host>},
-    {"check", later<later_check, Host>},
+    {"check", read_check},
     {"alpn", read_alpn},
     {"access", later<later_access, Host>},
     {"http", read_http},

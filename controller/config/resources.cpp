@@ -19,8 +19,24 @@ bool is_lower_or_digit(char c) {
 
 }  // namespace
 
+std::vector<control::Target> targets_of(const Resources& resources, const Host& host) {
+  const auto has_weight = [](const control::Target& target) { return target.weight != 0; };
+  if (!host.target && !host.targets.empty()) {
+    std::vector<control::Target> out = host.targets;
+    if (std::ranges::none_of(out, has_weight)) return out;
+    for (control::Target& target : out) {
+      target.weight = std::max(target.weight, std::uint16_t{1});
+    }
+    return out;
+  }
+  const auto target = target_of(resources, host);
+  if (!target) return {};
+  return {{*target, 1}};
+}
+
 std::optional<Endpoint> target_of(const Resources& resources, const Host& host) {
   if (host.target) return host.target;
+  if (!host.targets.empty()) return host.targets.front().endpoint;
   const Site* site = find_site(resources, host.site);
   return site != nullptr ? site->target : std::nullopt;
 }
@@ -28,7 +44,8 @@ std::optional<Endpoint> target_of(const Resources& resources, const Host& host) 
 std::optional<Endpoint> http_target_of(const Resources& resources, const Host& host) {
   if (host.http_target) return host.http_target;
   const Site* site = find_site(resources, host.site);
-  if (!host.target && site != nullptr && site->http_target) return site->http_target;
+  const bool has_own = host.target || !host.targets.empty();
+  if (!has_own && site != nullptr && site->http_target) return site->http_target;
   const auto target = target_of(resources, host);
   return target ? std::optional(Endpoint{target->address, kPlainHttpPort}) : std::nullopt;
 }

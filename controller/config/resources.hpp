@@ -40,8 +40,11 @@ struct Site {
 struct Host {
   std::string owner = kDefaultOwner;
   std::string site;
-  std::optional<Endpoint> target;  ///< else the site's
-  std::optional<Endpoint> http_target;
+  std::optional<Endpoint> target;  ///< else `targets`, else the site's
+  /// Two or more, without `target`; weight 0: none was written.
+  std::vector<control::Target> targets = {};
+  control::HealthCheck check = control::HealthCheck::None;
+  std::optional<Endpoint> http_target = std::nullopt;
   std::optional<std::uint16_t> port;  ///< public port; else the relay's https_port
   Milliseconds drain{5000};
   /// What becomes of plain HTTP on the relay's http_port; nullopt: nothing, its answer is 404.
@@ -62,6 +65,7 @@ struct Relay {
   control::Limits limits;
   Privacy privacy = Privacy::Full;
   std::vector<IpPrefix> accept_proxy;  ///< load balancers whose PROXY header is believed; sorted
+  std::vector<IpAddress> source_addresses = {};  ///< further ones to dial the sites' targets from
 
   bool operator==(const Relay&) const = default;
 };
@@ -76,10 +80,13 @@ struct Resources {
   bool operator==(const Resources&) const = default;
 };
 
-/// Where `host` leads: its own target or its site's; nullopt if neither is written.
+/// Where `host` leads, as the relay is told it: its own targets or its site's, none if neither is
+/// written. Where one has a weight, those without one weigh 1; where none has, they are in order.
+std::vector<control::Target> targets_of(const Resources& resources, const Host& host);
+/// The first of them; nullopt if there is none.
 std::optional<Endpoint> target_of(const Resources& resources, const Host& host);
 /// Where its plain HTTP leads: its own http_target, the site's
-/// (unless the host has a target of its own), else the target's address at port 80.
+/// (unless the host has targets of its own), else the target's address at port 80.
 std::optional<Endpoint> http_target_of(const Resources& resources, const Host& host);
 /// What the TLS targets of `host` are told of the client: its own proxy_protocol, else the site's.
 control::ProxyProtocol proxy_protocol_of(const Resources& resources, const Host& host);

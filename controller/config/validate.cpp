@@ -253,6 +253,10 @@ class Validator {
     for (const auto& [protocol, target] : host.alpn) {
       check_target("hosts", name, "alpn", target, host.site, protocol);
     }
+    for (const control::Target& target : host.targets) {
+      check_target("hosts", name, "targets", target.endpoint, host.site,
+                   target.endpoint.to_string());
+    }
     if (!target_of(wanted_, host)) {
       problem("hosts", name, "",
               host.site == kDirectSite
@@ -333,11 +337,25 @@ class Validator {
 
   void check_relay() {
     if (!wanted_.relay || broken_.contains("relay")) return;
+    for (const IpAddress& address : relay().source_addresses) {
+      const std::string clash = clash_of_source_address(address, facts_);
+      if (clash.empty()) continue;
+      relay_problem("source_addresses", clash,
+                    {fmt::format("relay/source_addresses/{}", address), "relay"});
+    }
     if (relay().http_port != relay().https_port || relay().https_port == 0) return;
+    relay_problem("http_port",
+                  fmt::format("{} is https_port too; use another port or off", relay().https_port),
+                  {"relay/http_port", "relay/https_port", "relay"});
+  }
+
+  /// At the first of `keys` (SourceMap keys) that was written.
+  void relay_problem(std::string_view member, std::string what,
+                     std::initializer_list<std::string> keys) {
     Problem out;
-    out.path = "relay.http_port";
-    out.what = fmt::format("{} is https_port too; use another port or off", relay().https_port);
-    for (const char* key : {"relay/http_port", "relay/https_port", "relay"}) {
+    out.path = fmt::format("relay.{}", member);
+    out.what = std::move(what);
+    for (const std::string& key : keys) {
       const Position* position = out.line == 0 ? find(key) : nullptr;
       if (position == nullptr) continue;
       out.file = position->file;

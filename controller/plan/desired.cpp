@@ -39,8 +39,13 @@ std::optional<DesiredInterface> interface_of(const config::Resources& resources,
   out.name = node.interface;
   out.listen_port = node.listen_port;
   out.public_key = node.public_key;
+  out.pool = node.pool;
   out.addresses = {{node.pool.node_v4(), node.pool.v4.length()},
                    {node.pool.node_v6(), node.pool.v6.length()}};
+  // Those of this node's part of the pool are the tunnel's, and no one's to make but ours.
+  for (const IpAddress& address : resources.relay.value_or(config::Relay{}).source_addresses) {
+    if (node.pool.is_source_address(address)) out.addresses.push_back({address, address.bits()});
+  }
   std::ranges::sort(out.addresses);
   std::ranges::sort(out.peers, {}, &DesiredPeer::public_key);
   std::ranges::sort(out.kernel_routes);
@@ -49,13 +54,13 @@ std::optional<DesiredInterface> interface_of(const config::Resources& resources,
 
 control::Route route_of(const config::Resources& resources, const config::Relay& relay,
                         const std::string& name, const config::Host& host) {
-  control::Route route{"host/" + name,
-                       HostPattern::parse(name).value(),
-                       config::public_port_of(resources, host),
-                       host.site,
-                       {control::Target{*config::target_of(resources, host), 1}},
-                       host.drain,
-                       std::nullopt};
+  control::Route route{.name = "host/" + name,
+                       .pattern = HostPattern::parse(name).value(),
+                       .port = config::public_port_of(resources, host),
+                       .check = host.check,
+                       .site = host.site,
+                       .targets = config::targets_of(resources, host),
+                       .drain = host.drain};
   if (relay.http_port && host.http) {
     route.http = {*relay.http_port, *host.http, *config::http_target_of(resources, host),
                   config::http_proxy_protocol_of(resources, host)};
@@ -69,7 +74,8 @@ control::Table table_of(const config::Resources& resources, std::uint64_t revisi
   const config::Relay relay = resources.relay.value_or(config::Relay{});
   control::Table out;
   out.revision = revision;
-  out.settings = {relay.addresses, relay.timeouts, relay.limits, relay.privacy};
+  out.settings = {relay.addresses, relay.timeouts, relay.limits, relay.privacy,
+                  relay.source_addresses};
   out.settings.accept_proxy = relay.accept_proxy;
   if (out.settings.addresses.empty()) out.settings.addresses.push_back(any_address());
   out.routes.reserve(resources.hosts.size());

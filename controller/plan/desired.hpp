@@ -31,6 +31,8 @@ struct DesiredInterface {
   std::vector<wireguard::InterfaceAddress> addresses;  ///< sorted
   std::vector<DesiredPeer> peers;                      ///< sorted by public key
   std::vector<IpPrefix> kernel_routes;                 ///< the sites' networks; sorted
+  /// A source address of it that is no longer wanted stays: connections live by it.
+  config::AddressPool pool;
 
   bool operator==(const DesiredInterface&) const = default;
 };

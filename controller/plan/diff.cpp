@@ -53,6 +53,7 @@ class TunnelDiff {
       before_peers(RemoveKernelRoute{name_, prefix});
     }
     for (const auto& address : without(link_.addresses, desired_.addresses)) {
+      if (desired_.pool.is_source_address(address.address)) continue;
       shrinking.push_back({Group::TunnelRemoval, RemoveAddress{name_, address}});
     }
   }

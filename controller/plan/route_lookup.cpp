@@ -25,6 +25,12 @@ RouteAnswer answer(Match match, const control::Route& route, control::PublicPort
   RouteAnswer out{match,        route.name,     route.site,
                   std::nullopt, std::move(why), route.proxy_protocol};
   if (!route.targets.empty()) out.target = route.targets.front().endpoint;
+  if (route.targets.size() > 1) {
+    out.why +=
+        fmt::format("; it has {} targets, {}", route.targets.size(),
+                    route.targets.back().weight == 0 ? "of which the first healthy one is used"
+                                                     : "which share the connections by weight");
+  }
   if (port.protocol == control::Protocol::Http) {
     out.target = route.http->target;
     out.proxy_protocol = route.http->proxy_protocol;

@@ -60,11 +60,13 @@ Table random_table(Random& random) {
     const IpAddress address = random_address(random);
     table.settings.accept_proxy.emplace_back(
         address, static_cast<unsigned>(random.number(0, address.bits())));
+    table.settings.source_addresses.push_back(random_address(random));
   }
   for (std::size_t i = random.below(6); i > 0; --i) {
     Route route{.name = random_text(random),
                 .pattern = random_pattern(random),
                 .port = random_u16(random),
+                .check = static_cast<HealthCheck>(random.below(3)),
                 .site = random_text(random),
                 .targets = {},
                 .drain = random_time(random)};
@@ -130,6 +132,22 @@ std::vector<ConnectionRecord> random_records(Random& random) {
   return records;
 }
 
+HealthReply random_health(Random& random) {
+  HealthReply reply;
+  for (std::size_t i = random.below(5); i > 0; --i) {
+    TargetHealth& target = reply.targets.emplace_back();
+    target.route = random_text(random);
+    target.target = {random_address(random), random_u16(random)};
+    target.state = static_cast<TargetState>(random.below(4));
+    target.since = random_time(random);
+    target.failures = random_u32(random);
+    target.last_error = random_text(random);
+    if (random.one_in(2)) target.last_connected = random_time(random);
+    target.connect_us = random_u32(random);
+  }
+  return reply;
+}
+
 Message random_message(Random& random) {
   switch (random.below(std::variant_size_v<Message>)) {
     case 0:
@@ -149,20 +167,24 @@ Message random_message(Random& random) {
     case 7:
       return random_stats(random);
     case 8:
-      return ConnectionsRequest{random_u64(random), random_u32(random), random_text(random)};
+      return HealthRequest{};
     case 9:
-      return Connections{random_records(random), random.one_in(2)};
+      return random_health(random);
     case 10:
-      return RecordsRequest{random_u64(random), random_u32(random)};
+      return ConnectionsRequest{random_u64(random), random_u32(random), random_text(random)};
     case 11:
-      return Records{random_records(random), random_u64(random), random_u64(random)};
+      return Connections{random_records(random), random.one_in(2)};
     case 12:
-      return Kill{random_u64(random)};
+      return RecordsRequest{random_u64(random), random_u32(random)};
     case 13:
-      return KillReply{random.one_in(2)};
+      return Records{random_records(random), random_u64(random), random_u64(random)};
     case 14:
-      return SiteState{{random_text(random), random_text(random)}};
+      return Kill{random_u64(random)};
     case 15:
+      return KillReply{random.one_in(2)};
+    case 16:
+      return SiteState{{random_text(random), random_text(random)}};
+    case 17:
       return SiteStateReply{};
     default:
       return Failure{random_text(random)};

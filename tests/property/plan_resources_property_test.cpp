@@ -38,11 +38,24 @@ Site any_site(Generator& random) {
   return out;
 }
 
+/// Two or more, some with a weight; the ports tell them apart.
+std::vector<control::Target> any_targets(Generator& random) {
+  std::vector<control::Target> out(2 + random.below(4));
+  std::uint16_t port = 443;
+  for (control::Target& target : out) {
+    target.endpoint = {random.any_address(), port++};
+    target.weight = static_cast<std::uint16_t>(random.once_in(2) ? 0 : 1 + random.below(65535));
+  }
+  return out;
+}
+
 Host any_host(Generator& random) {
   Host out;
   if (!random.once_in(3)) out.owner = "git";
   out.site = "s" + std::to_string(random.below(9));
   out.target = random.maybe(random.any_endpoint());
+  if (!out.target && random.once_in(2)) out.targets = any_targets(random);
+  out.check = static_cast<control::HealthCheck>(random.below(3));
   out.http_target = random.maybe(random.any_endpoint());
   out.port = random.maybe(static_cast<std::uint16_t>(1 + random.below(65535)));
   out.drain = Milliseconds(random.below(86'400'001));
@@ -69,6 +82,9 @@ Relay any_relay(Generator& random) {
                                     : Privacy::None;
   for (const char* network : {"192.0.2.0/24", "2001:db8::/32"}) {
     if (random.once_in(3)) out.accept_proxy.push_back(IpPrefix::parse(network).value());
+  }
+  for (std::uint32_t n = random.below(3); n > 0; --n) {
+    out.source_addresses.push_back(random.v4(198, 51, 100, n));
   }
   return out;
 }

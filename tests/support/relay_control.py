@@ -10,6 +10,9 @@ CONNECTIONS_REQUEST, CONNECTIONS, RECORDS_REQUEST, RECORDS, KILL, KILL_REPLY = r
 SITE_STATE, SITE_STATE_REPLY = 29, 30
 FAILURE = 0xFFFF
 PROTOCOLS = ["tls", "http", "raw"]
+HEALTH_REQUEST, HEALTH_REPLY = 20, 21
+CHECKS = ["none", "tcp", "tls"]
+STATES = ["untested", "healthy", "failing", "down"]
 PRIVACY = {"full": 0, "hash": 1, "none": 2}
 
 
@@ -63,8 +66,8 @@ def encode_route(route):
     out = text(1, route.get("name", "host/" + route["pattern"])) + text(2, route["pattern"])
     out += number(3, route.get("port", 0)) + text(4, route.get("site", "direct"))
     targets = route.get("targets") or [route["target"]]
-    for host, port in targets:
-        out += field(5, address(1, host) + number(2, port) + number(3, 1))
+    for host, port, *weight in targets:  # (ip, port) or (ip, port, weight); weight 0: takes over
+        out += field(5, address(1, host) + number(2, port) + number(3, *(weight or [1])))
     out += number(6, route.get("drain_ms", 5000))
     if "http" in route:  # {"action": "redirect" | "forward", "port", "target": (ip, port)}
         http = route["http"]
@@ -77,6 +80,8 @@ def encode_route(route):
         out += field(9, text(1, protocol) + address(2, host) + number(3, port))
     if "protocol" in route:
         out += number(13, PROTOCOLS.index(route["protocol"]))
+    if "check" in route:
+        out += number(10, CHECKS.index(route["check"]))
     return out
 
 
@@ -102,6 +107,7 @@ def encode_table(table):
     settings += number(4, PRIVACY[table.get("privacy", "full")])
     for network in map(ipaddress.ip_network, table.get("accept_proxy", [])):
         settings += field(5, address(1, network.network_address) + number(2, network.prefixlen))
+    settings += b"".join(address(6, a) for a in table.get("source_addresses", []))
     out = number(1, table["revision"]) + field(2, settings)
     return out + b"".join(field(3, encode_route(r)) for r in table["routes"])
 
@@ -188,6 +194,19 @@ def decode_set_reply(body):
     return out
 
 
+def decode_health(body):
+    """One dictionary for each target of a route."""
+    out = []
+    for _, value in fields(body):
+        inner = dict(fields(value))
+        out.append({"route": inner[1].decode(), "target": (as_address(inner[2]), as_number(inner[3])),
+                    "state": STATES[as_number(inner[4])], "since_ms": as_number(inner[5]),
+                    "failures": as_number(inner[6]), "last_error": inner[7].decode(),
+                    "connected_ms_ago": as_number(inner[8]) if 8 in inner else None,
+                    "connect_us": as_number(inner[9])})
+    return out
+
+
 class Control:
     """One controller's connection. Every call waits for its answer, at most `timeout` seconds."""
 
@@ -255,6 +274,8 @@ class Control:
         body = field(1, encoded) + (number(2, digest) if digest is not None else b"")
         return decode_set_reply(self.ask(SET, body, SET_REPLY))
 
+    def health(self):
+        return decode_health(self.ask(HEALTH_REQUEST, b"", HEALTH_REPLY))
     def connections(self, after=0, most=1000, route=""):
         """(live connections by ascending id, whether there are more)."""
         body = number(1, after) + number(2, most) + text(3, route)

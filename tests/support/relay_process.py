@@ -83,6 +83,10 @@ class RelayProcess:
         with self.control() as control:
             return control.stats()
 
+    def health(self):
+        with self.control() as control:
+            return control.health()
+
     def set(self, table):
         """Makes `table` live; fails if it is refused. Returns the statistics after it."""
         with self.control() as control:

@@ -220,6 +220,15 @@ def test_get_in_every_form():
         assert (ran.status, ran.err) == (1, "adit: no /v1/sites/x here\n"), ran
 
 
+def test_get_shows_all_targets():
+    route = {"name": "host/a.example.com", "port": 443, "target": "10.30.0.1:443", "site": "home", "state": "ok",
+             "targets": [{"to": "10.30.0.1:443", "weight": 10, "state": "healthy"},
+                         {"to": "10.30.0.2:443", "weight": 0, "state": "down"}]}
+    with FakeController({("GET", "/v1/routes"): {"revision": 8, "items": [route]}}) as fake:
+        assert " 10.30.0.1:443(10), 10.30.0.2:443 " in fake.run("get", "routes").out
+        assert "10.30.0.1:443(10) healthy, 10.30.0.2:443 down" in fake.run("get", "routes", "-o", "wide").out
+
+
 def test_route_test_asks_all_and_tells_none_by_its_status():
     found = {"match": "wildcard", "route": "*.example.com", "site": "home", "site_state": "up",
              "target": "10.30.0.200:443", "port": 8443, "why": "one label below example.com"}

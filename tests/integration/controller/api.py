@@ -90,6 +90,29 @@ def test_an_applied_host_serves_and_is_shown_everywhere():
         assert shown["hosts"][0]["bytes_to_client"] > 500
 
 
+def test_several_targets_serve_and_their_health_is_shown():
+    with both() as (_, controller), tls_origin("second", "app.example.com") as origin, socket.socket() as dead:
+        dead.bind(("127.0.0.1", 0))
+        first, second = ("%s:%d" % address for address in (dead.getsockname(), origin.address))
+        hosts = (f"hosts:\n  app.example.com: {{site: direct, check: tcp, targets: [{{to: '{first}'}}, "
+                 f"{{to: '{second}', weight: 3}}]}}\n")
+        change = controller.apply(RELAY + hosts).document["changes"][0]["what"]
+        assert change == f"site direct; target {first} (1), {second} (3)", change
+        assert tls_ask(port_of(controller), "app.example.com") == "second"
+        assert controller.get("/v1/hosts/app.example.com")["targets"] == [
+            {"to": first}, {"to": second, "weight": 3}]
+        deadline = time.monotonic() + 20 * SLOWNESS
+        while True:
+            targets = controller.get("/v1/routes")["items"][0]["targets"]
+            if [each.get("state") for each in targets] == ["down", "healthy"]:
+                break
+            assert time.monotonic() < deadline, targets
+            threading.Event().wait(0.05)
+        assert [(each["to"], each["weight"]) for each in targets] == [(first, 1), (second, 3)], targets
+        assert targets[0]["last_error"] == "target_refused" and targets[0]["failures"] >= 2, targets
+        assert targets[1]["connect_us"] > 0, targets
+
+
 def test_there_is_no_privilege():
     with both() as (relay, controller):
         for process in [relay.process, controller.process]:

@@ -12,7 +12,7 @@ import time
 import cases
 from controller_process import ControllerProcess
 from relay_process import SLOWNESS, RelayProcess
-from traffic import certificate, tls_ask
+from traffic import certificate, client_hello, connect, tls_ask
 
 RELAY = 'relay: {addresses: ["127.0.0.1"], https_port: 0, http_port: 0}\n'
 
@@ -230,6 +230,39 @@ def test_a_wireguard_interface_of_somebody_else_stays_as_it_is():
         controller.wait_until("nothing is left to do", lambda s: s["steps"] == [])
         assert run("wg", "showconf", "adit0") + run("ip", "addr", "show", "adit0") == before
         run("ip", "link", "del", "adit0")
+
+
+def peers_at(home):
+    """Whom the connections to the server of `home` come from."""
+    lines = home.inside("ss", "-tnH", "state", "established", "sport", "=", ":443").splitlines()
+    return {line.split()[3].rsplit(":", 1)[0] for line in lines}
+
+
+def test_source_addresses_carry_connections_and_stay_for_them():
+    with vps(homes=1) as (relay, controller, one), contextlib.ExitStack() as clients:
+        controller.done("PUT", "/v1/sites/one", {"networks": ["10.31.0.0/24"], "target": "10.31.0.200:443",
+                                                 "public_key": one.public_key})
+        one.connect(controller.get("/v1/sites/one/config")["text"])
+        wait_up(controller, "one")
+        one.serve("app.example.com")
+        hosts = "hosts:\n  app.example.com: {site: one}\n"
+        applied = controller.apply(RELAY.replace("}", ", source_addresses: [10.98.0.2]}") + hosts)
+        steps = [(step["what"], step["state"]) for step in applied.document["steps"]]
+        assert steps[0] == ("address 10.98.0.2/32 on adit0", "done") and steps[-1][1] == "done", steps
+        port = controller.status()["relay"]["listeners"][0]["bound_port"]
+        hello = client_hello("app.example.com")
+        deadline = time.monotonic() + 20 * SLOWNESS
+        while peers_at(one) != {"10.98.0.1", "10.98.0.2"}:
+            assert time.monotonic() < deadline, peers_at(one)
+            clients.enter_context(connect(port)).sendall(hello)
+        removed = controller.apply(RELAY + hosts).document
+        assert [step["kind"] for step in removed["steps"]] == ["set_route_table"], removed
+        assert "10.98.0.2/32" in run("ip", "addr", "show", "adit0")
+        before = relay.stats()["active"]
+        for _ in range(4):
+            clients.enter_context(connect(port)).sendall(hello)
+        relay.wait_until("four more", lambda s: s["active"] == before + 4)
+        assert peers_at(one) == {"10.98.0.1", "10.98.0.2"}
 
 
 def test_where_ipv6_is_off_the_tunnel_has_ipv4_only():

@@ -216,6 +216,29 @@ TEST_CASE("views: counters, ports and targets", "[controller]") {
   CHECK(node["addresses"] == json::array({"10.98.0.1", "fd00:db8:ad17::1"}));
 }
 
+TEST_CASE("views: the targets of a route, and what the relay knows of them", "[controller]") {
+  apply::Snapshot it = snapshot();
+  control::Route route = it.state->desired.table.routes.front();
+  const Endpoint other = *Endpoint::parse("10.30.0.202:443");
+  route.targets = {{route.targets.front().endpoint, 0}, {other, 0}};
+  auto health = std::make_shared<control::HealthReply>();
+  health->targets.push_back({route.name, other, control::TargetState::Down, Milliseconds(1500), 3,
+                             "target_refused", Milliseconds(2500), 420});
+  CHECK_FALSE(route_item(LiveView(it, kNow), route)["targets"][1].contains("state"));
+  it.health = health;
+  const json targets = route_item(LiveView(it, kNow), route)["targets"];
+  REQUIRE(targets.size() == 2);
+  CHECK_FALSE(targets[0].contains("state"));
+  CHECK(targets[1] == json{{"to", "10.30.0.202:443"},
+                           {"weight", 0},
+                           {"state", "down"},
+                           {"since_ms", 1500},
+                           {"failures", 3},
+                           {"last_error", "target_refused"},
+                           {"last_connected_ms", 2500},
+                           {"connect_us", 420}});
+}
+
 TEST_CASE("views: what an undo leaves is said where there is something to say", "[controller]") {
   apply::ChangeResult result;
   result.undo = "adit rollback 1";

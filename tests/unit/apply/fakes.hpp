@@ -62,6 +62,19 @@ class FakeRelay final : public RelayLink {
     sites_down = sites.down;
     return {};
   }
+
+  int health_questions = 0;
+
+  Result<control::HealthReply> health() override {
+    ++health_questions;
+    control::HealthReply reply;
+    for (const auto& route : live ? live->routes : std::vector<control::Route>{}) {
+      for (const auto& target : route.targets) {
+        reply.targets.push_back({.route = route.name, .target = target.endpoint});
+      }
+    }
+    return reply;
+  }
 };
 
 /// What FakeBackend changes; the test keeps it.

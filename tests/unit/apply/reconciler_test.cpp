@@ -94,6 +94,24 @@ TEST_CASE("reconciler: a missing privilege is said once, tried with back-off, an
   CHECK(world.tunnel.device.peers.size() == 1);
 }
 
+TEST_CASE("reconciler: the relay is asked about targets where a route has a choice",
+          "[controller]") {
+  World world;
+  REQUIRE(world.apply("hosts: {a.example.com: {site: direct, target: 10.0.0.1:443}}"));
+  live(world, Seconds{5});
+  CHECK(world.relay.health_questions == 0);
+  CHECK(world.reconciler.health() == nullptr);
+  REQUIRE(
+      world.apply("hosts: {a.example.com: {site: direct, targets: [{to: 10.0.0.1:443}, {to: "
+                  "10.0.0.2:443}]}}"));
+  live(world, Seconds{5});
+  REQUIRE(world.reconciler.health() != nullptr);
+  CHECK(world.reconciler.health()->targets.size() == 2);
+  world.relay.away = error(Errc::NotFound, "no socket");
+  live(world, Seconds{3});
+  CHECK(world.reconciler.health() == nullptr);
+}
+
 TEST_CASE("reconciler: one peer that fails does not stop the others", "[controller]") {
   World world;
   world.tunnel.failing["change_device"] = error(Errc::System, "EINVAL");

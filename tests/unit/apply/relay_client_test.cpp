@@ -60,12 +60,12 @@ control::Table table_of(std::size_t routes) {
   table.revision = 7;
   for (std::size_t i = 0; i < routes; ++i) {
     const std::string name = "h" + std::to_string(i) + ".example.com";
-    table.routes.push_back({"host/" + name,
-                            adit::HostPattern::parse(name).value(),
-                            443,
-                            "home",
-                            {{adit::Endpoint::parse("10.30.0.200:443").value(), 1}},
-                            {}});
+    table.routes.push_back({.name = "host/" + name,
+                            .pattern = adit::HostPattern::parse(name).value(),
+                            .port = 443,
+                            .site = "home",
+                            .targets = {{adit::Endpoint::parse("10.30.0.200:443").value(), 1}},
+                            .drain = {}});
   }
   return table;
 }

@@ -34,6 +34,9 @@ Table sample_table() {
                           {std::string("\0\xff", 2), *Endpoint::parse("[2001:db8::9]:1")}};
   table.settings.accept_proxy = {*IpPrefix::parse("192.0.2.0/24"),
                                  *IpPrefix::parse("2001:db8::/32")};
+  table.routes[1].check = HealthCheck::Tls;
+  table.settings.source_addresses = {*IpAddress::parse("10.98.0.2"),
+                                     *IpAddress::parse("2001:db8::2")};
   return table;
 }
 
@@ -87,6 +90,10 @@ std::vector<Message> one_of_each() {
           SetReply{{"bad"}, "cache not written", 42},
           StatsRequest{},
           sample_stats(),
+          HealthRequest{},
+          HealthReply{{{"host/app", *Endpoint::parse("10.30.0.200:443"), TargetState::Down,
+                        Milliseconds(1), 2, "target_refused", Milliseconds(3), 4},
+                       {}}},
           ConnectionsRequest{12, 13, "host/app"},
           Connections{{sample_record(), {}}, true},
           RecordsRequest{14, 15},

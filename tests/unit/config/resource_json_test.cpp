@@ -125,11 +125,11 @@ TEST_CASE("resource_json: the same rules and words as the YAML", "[config]") {
   REQUIRE_FALSE(host);
   CHECK(test::lines(host.error()) ==
         "hosts.a.example.com: unknown key \"targt\"; did you mean \"target\"?\n");
-  const auto later = host_from_json("a.example.com", json{{"site", "home"}, {"check", "tls"}});
+  const auto later =
+      host_from_json("a.example.com", json{{"site", "home"}, {"dns", {{"ttl", 60}}}});
   REQUIRE_FALSE(later);
   CHECK(test::lines(later.error()) ==
-        "hosts.a.example.com.check: check: tls is not in this version; leave the key out or write "
-        "none\n");
+        "hosts.a.example.com.dns.ttl: ttl is not in this version; leave the key out\n");
   for (const json& odd :
        {json(nullptr), json(3), json("x"), json::array({1}), json{{"site", "a"}, {"port", true}},
         json{{"site", "a"}, {"port", 3.5}}, json{{"site", json::array()}}}) {

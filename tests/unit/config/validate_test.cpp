@@ -172,3 +172,21 @@ TEST_CASE("validate: plain HTTP goes where TLS goes unless written", "[config]")
   host.port = 9443;
   CHECK(public_port_of(state, host) == 9443);
 }
+
+TEST_CASE("validate: what the relay is told of a host's targets", "[config]") {
+  Resources state = with_sites({"home"});
+  Host host;
+  host.site = "home";
+  CHECK(targets_of(state, host).empty());
+  state.sites.at("home").target = test::endpoint("10.30.0.1:443");
+  state.sites.at("home").http_target = test::endpoint("10.30.0.1:8080");
+  using Targets = std::vector<adit::control::Target>;
+  CHECK(targets_of(state, host) == Targets{{test::endpoint("10.30.0.1:443"), 1}});
+  host.targets = {{test::endpoint("10.30.0.2:443"), 0}, {test::endpoint("10.30.0.3:443"), 0}};
+  CHECK(targets_of(state, host) == host.targets);  // in order
+  CHECK(target_of(state, host) == test::endpoint("10.30.0.2:443"));
+  CHECK(http_target_of(state, host) == test::endpoint("10.30.0.2:80"));
+  host.targets[1].weight = 10;
+  CHECK(targets_of(state, host) ==
+        Targets{{test::endpoint("10.30.0.2:443"), 1}, {test::endpoint("10.30.0.3:443"), 10}});
+}

@@ -71,6 +71,35 @@ TEST_CASE("desired: routes take the relay's port and their own", "[plan]") {
   CHECK(state.table.routes[2].targets.front().endpoint.to_string() == "10.0.0.1:443");
 }
 
+TEST_CASE("desired: several targets, their check, and source addresses", "[plan]") {
+  const Desired state = test::desired(
+      "sites:\n" + test::site("home", 2, "networks: [10.30.0.0/24]") +
+      "hosts:\n"
+      "  a.example.com: {site: home, check: tls, targets: [{to: 10.30.0.1:443, weight: 10}, "
+      "{to: 10.30.0.2:443}]}\n"
+      "  b.example.com: {site: home, targets: [{to: 10.30.0.1:443}, {to: 10.30.0.2:443}]}\n"
+      "relay: {source_addresses: [10.98.0.3, \"fd00:db8:ad17::2\", 192.0.2.7]}\n");
+  REQUIRE(state.table.routes.size() == 2);
+  const auto& spread = state.table.routes[0];
+  CHECK(spread.check == control::HealthCheck::Tls);
+  REQUIRE(spread.targets.size() == 2);
+  CHECK(spread.targets[0].weight == 10);
+  CHECK(spread.targets[1].weight == 1);
+  const auto& ordered = state.table.routes[1];
+  CHECK(ordered.check == control::HealthCheck::None);
+  REQUIRE(ordered.targets.size() == 2);
+  CHECK(ordered.targets[0].weight == 0);
+  CHECK(ordered.targets[1].endpoint.to_string() == "10.30.0.2:443");
+  CHECK(state.table.settings.source_addresses.size() == 3);
+  // Those of this node's tunnel network are made; the third one is the machine's.
+  REQUIRE(state.interface);
+  REQUIRE(state.interface->addresses.size() == 4);
+  CHECK(state.interface->addresses[1].address.to_string() == "10.98.0.3");
+  CHECK(state.interface->addresses[1].length == 32);
+  CHECK(state.interface->addresses[3].address.to_string() == "fd00:db8:ad17::2");
+  CHECK(state.interface->addresses[3].length == 128);
+}
+
 TEST_CASE("desired: plain HTTP of a host", "[plan]") {
   constexpr const char* kHosts =
       "hosts:\n"

@@ -196,6 +196,18 @@ TEST_CASE("diff: drift is put right without touching the rest", "[plan]") {
   }
 }
 
+TEST_CASE("diff: a source address comes before the table, and stays for its connections",
+          "[plan]") {
+  const std::string home = "sites:\n" + test::site("home", 1, "networks: [10.30.0.0/24]");
+  const Desired before = test::desired(home);
+  const Desired with = test::desired(home + "relay: {source_addresses: [10.98.0.2]}\n", 2);
+  CHECK(test::text(diff(with, test::applied(before))) ==
+        "+ address 10.98.0.2/32 on adit0\n"
+        "~ route table of revision 2\n");
+  const Desired after = test::desired(home, 3);
+  CHECK(test::text(diff(after, test::applied(with))) == "~ route table of revision 3\n");
+}
+
 TEST_CASE("diff: listen port 0 takes whatever the kernel chose", "[plan]") {
   NodeIdentity any = test::node();
   any.listen_port = 0;

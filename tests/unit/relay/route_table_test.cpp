@@ -215,16 +215,67 @@ TEST_CASE("route_table: a bad table is refused with all its problems and changes
   CHECK(leaving.size() == 0);
 }
 
-TEST_CASE("route_table: weights of 0, no listen address, a negative drain", "[relay]") {
+TEST_CASE("route_table: no listen address, a negative drain", "[relay]") {
   control::Table bad = make_table({make_route("a", "a.test")});
   bad.settings.addresses.clear();
-  bad.routes[0].targets[0].weight = 0;
   bad.routes[0].drain = Milliseconds(-1);
-  CHECK(find_problems(bad) ==
-        std::vector<std::string>{"settings: no address to listen on",
-                                 "route 1 (a.test): drain is negative",
-                                 "route 1 (a.test): every target has weight 0"});
+  CHECK(find_problems(bad) == std::vector<std::string>{"settings: no address to listen on",
+                                                       "route 1 (a.test): drain is negative"});
   CHECK(find_problems(make_table({make_route("a", "a.test")})).empty());
+}
+
+TEST_CASE("route_table: too many targets, addresses nobody can dial from", "[relay]") {
+  control::Table table = make_table({make_route("a", "a.test")});
+  table.routes[0].targets.resize(control::kMaxTargets, table.routes[0].targets[0]);
+  table.routes[0].targets[1].weight = 0;  // takes over
+  table.settings.source_addresses.assign(control::kMaxSourceAddresses,
+                                         *IpAddress::parse("10.98.0.2"));
+  CHECK(find_problems(table).empty());
+  table.routes[0].targets.push_back(table.routes[0].targets[0]);
+  table.settings.source_addresses.push_back(*IpAddress::parse("::"));
+  CHECK(find_problems(table) ==
+        std::vector<std::string>{
+            "settings: 65 source addresses, more than 64",
+            "settings: source address ::", "route 1 (a.test): 33 targets, more than 32"});
+}
+
+control::Route with_targets(const char* name, const char* pattern,
+                            std::initializer_list<const char*> targets,
+                            control::HealthCheck check = control::HealthCheck::None) {
+  control::Route route = make_route(name, pattern);
+  route.check = check;
+  route.targets.clear();
+  for (const char* target : targets) route.targets.push_back({*Endpoint::parse(target), 0});
+  return route;
+}
+
+TEST_CASE("route_table: health is one endpoint's, whichever routes and tables name it", "[relay]") {
+  using control::HealthCheck;
+  const char* const one = "10.30.0.1:443";
+  const char* const two = "10.30.0.2:443";
+  LeavingStates leaving;
+  const auto first = build(
+      make_table({with_targets("single", "s.test", {one}), with_targets("a", "a.test", {one, two}),
+                  with_targets("b", "b.test", {two, one}),
+                  with_targets("c", "c.test", {one}, HealthCheck::Tls),
+                  with_targets("d", "d.test", {one}, HealthCheck::Tls)}),
+      leaving);
+  const auto health = [](const RouteTable& table, const char* name) -> const HealthRecords& {
+    return *(*table.find_by_name(name))->health;
+  };
+  CHECK((*first->find_by_name("single"))->health == nullptr);  // nothing to choose
+  CHECK(health(*first, "a")[0] == health(*first, "b")[1]);
+  CHECK(health(*first, "a")[1] == health(*first, "b")[0]);
+  CHECK(health(*first, "a")[0] != health(*first, "a")[1]);
+  CHECK(health(*first, "c")[0] == health(*first, "d")[0]);
+  CHECK(health(*first, "c")[0] != health(*first, "a")[0]);  // checked, the other one is not
+  const auto second = build(make_table({with_targets("a", "a.test", {two, "10.30.0.3:443"}),
+                                        with_targets("e", "e.test", {one, two})},
+                                       2),
+                            leaving, first.get());
+  CHECK(health(*second, "a")[0] == health(*first, "a")[1]);
+  CHECK(health(*second, "e")[0] == health(*first, "a")[0]);
+  CHECK(health(*second, "a")[1]->target().to_string() == "10.30.0.3:443");
 }
 
 TEST_CASE("route_table: the same pattern on two ports is no problem", "[relay]") {
