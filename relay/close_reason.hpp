@@ -26,15 +26,23 @@ enum class CloseReason : std::uint8_t {
   ClientLeftInHello,          ///< FIN or RST after some bytes of a ClientHello
   ClientLeftWhileConnecting,  ///< while the target was dialled
   // Refused by what the client sent or is.
-  RefusedNotTls,           ///< closed without an answer
-  RefusedMalformedHello,   ///< decode_error or the fitting alert
-  RefusedHelloTooLarge,    ///< over the reader's bounds
-  RefusedHelloTimeout,     ///< hello or head were not whole within `timeouts.hello`
-  RefusedMalformedHead,    ///< plain HTTP: no valid request head; status 400 or the fitting one
-  RefusedHeadTooLarge,     ///< plain HTTP: over the reader's bounds; 431 or 414
-  RefusedHttp2,            ///< plain HTTP: the client began with HTTP/2; GOAWAY
-  RefusedUnknownName,      ///< unrecognized_name or 404: no route for a valid name
-  RefusedNoName,           ///< likewise: no name, and no catch-all on this port
+  RefusedNotTls,          ///< closed without an answer
+  RefusedMalformedHello,  ///< decode_error or the fitting alert
+  RefusedHelloTooLarge,   ///< over the reader's bounds
+  RefusedHelloTimeout,    ///< hello or head were not whole within `timeouts.hello`
+  RefusedMalformedHead,   ///< plain HTTP: no valid request head; status 400 or the fitting one
+  RefusedHeadTooLarge,    ///< plain HTTP: over the reader's bounds; 431 or 414
+  RefusedHttp2,           ///< plain HTTP: the client began with HTTP/2; GOAWAY
+  RefusedUnknownName,     ///< unrecognized_name or 404: no route for a valid name
+  RefusedNoName,          ///< likewise: no name, and no catch-all on this port
+  // Refused by the route's policy: access_denied; or 403, 503 and 429.
+  RefusedAccessDenied,
+  RefusedOverRouteLimit,
+  RefusedOverRouteClientLimit,
+  RefusedOverRouteClientRate,
+  // Refused by the relay's: reset, at accept or (in no list of those to let in) behind the hello.
+  RefusedByRelayAccess,
+  // Refused before anything is known.
   RefusedOverClientLimit,  ///< reset at accept, as the next three
   RefusedOverClientRate,
   RefusedOverGlobalLimit,

@@ -17,6 +17,7 @@
 // It is owned by its worker's list, which the trampolines ask to erase it as their last act.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <list>
 #include <memory>
@@ -32,6 +33,7 @@
 #include "relay/hello_buffers.hpp"
 #include "relay/pump.hpp"
 #include "relay/route_table.hpp"
+#include "relay/throttle.hpp"
 #include "relay/timer_wheel.hpp"
 #include "relay/tls_alert.hpp"
 
@@ -106,6 +108,12 @@ class Connection final : public TimerNode {
     bool is_noisy = false;     ///< PRIORITIZED fires without a reset: see reset_interest
   };
 
+  /// Of a connection whose route has a bandwidth.
+  struct Shaper {
+    std::array<Throttle, 2> ways;      ///< by Way
+    std::shared_ptr<Lines> of_client;  ///< null: none when it came
+  };
+
   static void on_client(void* context, int status, int events) noexcept;
   static void on_target(void* context, int status, int events) noexcept;
   static void finish_event(Connection& connection, Next next);
@@ -118,12 +126,24 @@ class Connection final : public TimerNode {
   Next take_head(HeadStatus status);
   Next choose_http_route(const HttpHead& head);
   Next take_route(std::shared_ptr<const Route> route);
+  [[nodiscard]] bool is_kept_out() const;
+  [[nodiscard]] bool may_use(const Route& route) const;
+  Next refuse_kept_out();
+  Next refuse_over_limit(CloseReason reason);
+  std::optional<CloseReason> enter_route(const Route& route);
+  void leave_route();
   Next dial_target();
   Next while_connecting(Peer peer, int status, int events);
   Next on_connected();
   Next send_hello();
   Next relay(Peer peer, int status, int events);
   Next pump_to(Peer sink);
+  PumpStatus pump_within_bandwidth(Way way, Pump& pump, int source, int sink);
+  [[nodiscard]] LinePair lines_of(Way way) const;
+  [[nodiscard]] bool is_throttled(Way way) const;
+  [[nodiscard]] bool is_throttled() const;
+  Next resume_throttled();
+  void arm_relaying();
   Next on_prioritized(Peer peer);
   Next on_broken(Peer peer, int error);
   Next linger(int status);
@@ -137,7 +157,8 @@ class Connection final : public TimerNode {
   void count_moved();
   void update_interest();
   [[nodiscard]] static int reset_interest(const Side& side, bool has_ended);
-  [[nodiscard]] static int relay_interest(const Side& side, const Pump& from, const Pump& to);
+  [[nodiscard]] static int relay_interest(const Side& side, const Pump& from, const Pump& to,
+                                          bool is_throttled);
   [[nodiscard]] int client_interest() const;
   [[nodiscard]] int target_interest() const;
   [[nodiscard]] Milliseconds silence_allowed() const;
@@ -151,6 +172,7 @@ class Connection final : public TimerNode {
   Pump to_client_;
   std::unique_ptr<HelloBuffer> hello_;  ///< while bytes of the hello are held
   std::shared_ptr<const Route> route_;
+  std::unique_ptr<Shaper> shaper_;  ///< null: no bandwidth has held for it yet
   std::optional<HostName> host_;
   std::uint64_t id_;
   std::uint64_t bytes_to_target_ = 0;
@@ -160,6 +182,7 @@ class Connection final : public TimerNode {
   TimePoint last_activity_;
   Endpoint client_address_;
   control::PublicPort port_;      ///< of the listener
+  bool has_seat_ = false;         ///< it counts among its client's connections to the route
   bool is_client_early_ = false;  ///< it sent something before its target was connected
   State state_ = State::AwaitingHello;
   CloseReason reason_ = CloseReason::InternalError;

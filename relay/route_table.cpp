@@ -42,11 +42,27 @@ std::size_t slots_for(std::size_t count) {
   return std::bit_ceil(std::max<std::size_t>(count, 1) * 2);
 }
 
+std::unique_ptr<const AccessRules> make_rules(const Rare<control::Access>& access) {
+  return access.is_set() ? std::make_unique<const AccessRules>(*access) : nullptr;
+}
+
 std::shared_ptr<const Route> make_route(control::Route spec, std::shared_ptr<RouteState> state) {
-  return std::make_shared<const Route>(Route{std::move(spec), std::move(state)});
+  auto rules = make_rules(spec.access);
+  return std::make_shared<const Route>(Route{std::move(spec), std::move(state), std::move(rules)});
 }
 
 }  // namespace
+
+void RouteState::set_bandwidth(const control::RouteLimits& limits) {
+  RouteBandwidth* known = bandwidth();
+  if (known == nullptr) {
+    if (limits.bandwidth == 0 && limits.bandwidth_per_client == 0) return;
+    known = new RouteBandwidth;
+  }
+  known->of_route.store(limits.bandwidth, std::memory_order_relaxed);
+  known->of_client.store(limits.bandwidth_per_client, std::memory_order_relaxed);
+  bandwidth_.store(known, std::memory_order_release);
+}
 
 std::shared_ptr<RouteState> LeavingStates::get(const std::string& name) const {
   if (const auto known = states_.find(name); known != states_.end()) {
@@ -72,6 +88,8 @@ Result<std::shared_ptr<const RouteTable>> RouteTable::build(control::Table table
   }
   const std::shared_ptr<RouteTable> built(new RouteTable);
   built->settings_ = table.settings;
+  built->access_ = make_rules(table.settings.access);
+  built->devices_ = PrefixSet(table.settings.devices);
   built->revision_ = table.revision;
   built->digest_ = digest != 0 ? digest : control::digest(table);
   built->routes_.reserve(table.routes.size());

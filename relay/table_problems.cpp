@@ -68,6 +68,10 @@ void check_settings(const control::Table& table, Problems& out) {
   need_some("limits.connections", settings.limits.connections);
   need_some("limits.connections_per_client", settings.limits.connections_per_client);
   need_some("limits.rate_per_client", settings.limits.rate_per_client);
+  for (const auto& what : problems_of(*settings.access)) out.add("settings: " + what);
+  if (settings.access->from != control::Audience::Public || !settings.access->grants.empty()) {
+    out.add("settings: access: only allow and deny can be for everything");
+  }
 }
 
 /// Which of many keys were seen before: one flat array of places, so that 100 000 keys cost one
@@ -113,6 +117,17 @@ void check_targets(const control::Route& route, Which which, Problems& out) {
     out.add(fmt::format("{}: {} is no address and port to dial", which(), route.http->target));
   }
   if (!has_weight) out.add(fmt::format("{}: every target has weight 0", which()));
+}
+
+template <class Which>
+void check_policy(const control::Route& route, Which which, Problems& out) {
+  if (route.access.is_set()) {
+    for (const auto& what : problems_of(*route.access)) {
+      out.add(fmt::format("{}: {}", which(), what));
+    }
+  }
+  if (!route.limits.is_set()) return;
+  for (const auto& what : problems_of(*route.limits)) out.add(fmt::format("{}: {}", which(), what));
 }
 
 /// One port speaks one protocol; ports that the kernel chooses are two.
@@ -164,6 +179,7 @@ std::vector<std::string> find_problems(const control::Table& table) {
     }
     if (route.drain < Milliseconds::zero()) out.add(fmt::format("{}: drain is negative", which()));
     check_targets(route, which, out);
+    check_policy(route, which, out);
   }
   return out.take();
 }

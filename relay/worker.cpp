@@ -142,6 +142,9 @@ void Worker::fire(TimerNode& node) {
 
 void Worker::take(UniqueFd fd, const Endpoint& client, control::PublicPort port) {
   counters_.accepted.add(1);
+  if (is_denied(client.address)) {
+    return refuse(std::move(fd), client, CloseReason::RefusedByRelayAccess);
+  }
   switch (shared_->admission.admit(client.address, now())) {
     case AdmitResult::Admitted:
       break;
@@ -160,6 +163,12 @@ void Worker::take(UniqueFd fd, const Endpoint& client, control::PublicPort port)
   Connection& connection = connections_.emplace_back(*this, id, std::move(fd), client, port);
   connection.place = std::prev(connections_.end());
   if (connection.start() == Connection::Next::Finished) remove(connection);
+}
+
+/// By name, so to say: who is only in no list of those to let in may bring an ACME challenge.
+bool Worker::is_denied(const IpAddress& client) const {
+  const AccessRules* rules = table_->access();
+  return rules != nullptr && rules->judge(client, wall_now()) == AccessVerdict::Denied;
 }
 
 void Worker::refuse(UniqueFd fd, const Endpoint& client, CloseReason reason) {

@@ -73,6 +73,10 @@ std::optional<Route> read_route(Bytes bytes) {
         return read(value, route.drain);
       case 7:
         return read(value, route.http.emplace());
+      case 11:
+        return read(value, route.access);
+      case 12:
+        return read(value, route.limits);
       default:
         return true;
     }
@@ -112,6 +116,12 @@ bool read(Bytes bytes, Settings& out) {
         return read(value, out.limits);
       case 4:
         return read(value, out.privacy, Privacy::None);
+      case 7:
+        return read(value, out.access);
+      case 8:
+        return append(value, out.devices);
+      case 9:
+        return read(value, out.tunnel);
       default:
         return true;
     }

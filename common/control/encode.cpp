@@ -22,6 +22,10 @@ class FieldWriter {
     out_.u64(value);
   }
 
+  void number_unless_0(std::uint16_t tag, std::uint64_t value) {
+    if (value != 0) number(tag, value);
+  }
+
   void text(std::uint16_t tag, std::string_view value) {
     header(tag, value.size());
     out_.text(value);
@@ -105,6 +109,43 @@ void write(FieldWriter& out, const PlainHttp& value) {
   out.number(4, value.target.port);
 }
 
+void write(FieldWriter& out, const IpPrefix& value) {
+  out.address(1, value.address());
+  out.number(2, value.length());
+}
+
+void write_all(FieldWriter& out, std::uint16_t tag, const std::vector<IpPrefix>& prefixes) {
+  for (const IpPrefix& prefix : prefixes) {
+    out.nested(tag, [&](FieldWriter& inner) { write(inner, prefix); });
+  }
+}
+
+void write(FieldWriter& out, const Access& value) {
+  out.number_unless_0(1, static_cast<std::uint64_t>(value.from));
+  write_all(out, 2, value.allow);
+  write_all(out, 3, value.deny);
+  for (const Grant& grant : value.grants) {
+    out.nested(4, [&](FieldWriter& inner) {
+      write(inner, grant.prefix);
+      inner.number(3, grant.until);
+    });
+  }
+}
+
+void write(FieldWriter& out, const RouteLimits& value) {
+  out.number_unless_0(1, value.connections);
+  out.number_unless_0(2, value.connections_per_client);
+  out.number_unless_0(3, value.rate_per_client);
+  out.number_unless_0(4, value.bandwidth);
+  out.number_unless_0(5, value.bandwidth_per_client);
+}
+
+/// A value that is not there is not written: a table without it has the bytes that it always had.
+template <class T>
+void write(FieldWriter& out, std::uint16_t tag, const Rare<T>& value) {
+  if (value.is_set()) out.nested(tag, [&](FieldWriter& inner) { write(inner, *value); });
+}
+
 void write(FieldWriter& out, const Route& value) {
   out.text(1, value.name);
   out.text(2, value.pattern.wire_text());
@@ -117,6 +158,8 @@ void write(FieldWriter& out, const Route& value) {
   if (value.http) {
     out.nested(7, [&](FieldWriter& inner) { write(inner, *value.http); });
   }
+  write(out, 11, value.access);
+  write(out, 12, value.limits);
 }
 
 void write(FieldWriter& out, const Timeouts& value) {
@@ -138,6 +181,9 @@ void write(FieldWriter& out, const Settings& value) {
   out.nested(2, [&](FieldWriter& inner) { write(inner, value.timeouts); });
   out.nested(3, [&](FieldWriter& inner) { write(inner, value.limits); });
   out.number(4, static_cast<std::uint64_t>(value.privacy));
+  write(out, 7, value.access);
+  write_all(out, 8, value.devices);
+  if (!value.tunnel.empty()) out.text(9, value.tunnel);
 }
 
 void write(FieldWriter& out, const Table& value) {

@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "common/clock.hpp"
+#include "common/control/policy.hpp"
 #include "common/host_name.hpp"
 #include "common/net/ip_address.hpp"
+#include "common/rare.hpp"
 
 namespace adit::control {
 
@@ -80,6 +82,8 @@ struct Route {
   std::vector<Target> targets;  ///< at least one
   Milliseconds drain{5000};     ///< how long its connections may go on after its removal
   std::optional<PlainHttp> http = std::nullopt;  ///< nothing: plain HTTP does not know it
+  Rare<Access> access = {};
+  Rare<RouteLimits> limits = {};
 
   /// Whether clients of `public_port` are its.
   [[nodiscard]] bool is_on(const PublicPort& public_port) const {
@@ -114,6 +118,9 @@ struct Settings {
   Timeouts timeouts;
   Limits limits;
   Privacy privacy = Privacy::Full;
+  Rare<Access> access = {};            ///< for every route: `allow` and `deny` only
+  std::vector<IpPrefix> devices = {};  ///< from where devices come
+  std::string tunnel = {};             ///< the interface that they come by; empty: none does
 
   bool operator==(const Settings&) const = default;
 };

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "controller/config/ownership.hpp"
+#include "controller/config/policy_fields.hpp"
 #include "controller/config/resource_json.hpp"
 
 namespace adit::config {
@@ -74,8 +75,8 @@ std::string summary(const Resources& /*all*/, const Site& site) {
 std::string summary(const Resources& all, const Host& host) {
   const auto target = target_of(all, host);
   const std::string port = host.port ? fmt::format("; port {}", *host.port) : "";
-  return fmt::format("site {}; target {}{}", host.site, target ? target->to_string() : "none",
-                     port);
+  return fmt::format("site {}; target {}{}{}", host.site, target ? target->to_string() : "none",
+                     port, policy_summary(host.access, host.limits));
 }
 
 template <class T>

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "controller/config/policy_fields.hpp"
 #include "controller/config/resource_reader.hpp"
 #include "controller/config/units.hpp"
 
@@ -73,6 +74,8 @@ json to_json(const Host& host) {
   if (host.port) out["port"] = *host.port;
   if (!host.http) out["http"] = "off";
   if (host.http == control::HttpAction::Forward) out["http"] = "forward";
+  if (auto access = to_json(host.access); !access.empty()) out["access"] = std::move(access);
+  if (auto limits = to_json(host.limits); !limits.empty()) out["limits"] = std::move(limits);
   return out;
 }
 
@@ -90,6 +93,7 @@ json to_json(const Relay& relay) {
   out["limits"] = {{"connections", relay.limits.connections},
                    {"connections_per_client", relay.limits.connections_per_client},
                    {"rate_per_client", fmt::format("{}/s", relay.limits.rate_per_client)}};
+  if (auto access = to_json(relay.access); !access.empty()) out["access"] = std::move(access);
   return out;
 }
 

@@ -44,6 +44,8 @@ struct Host {
   Milliseconds drain{5000};
   /// What becomes of plain HTTP on the relay's http_port; nullopt: nothing, its answer is 404.
   std::optional<control::HttpAction> http{control::HttpAction::Redirect};
+  control::Access access;
+  control::RouteLimits limits;
 
   bool operator==(const Host&) const = default;
 };
@@ -56,6 +58,7 @@ struct Relay {
   control::Timeouts timeouts;
   control::Limits limits;
   Privacy privacy = Privacy::Full;
+  control::Access access;  ///< for every host: `allow` and `deny`
 
   bool operator==(const Relay&) const = default;
 };

@@ -59,6 +59,8 @@ control::Route route_of(const config::Resources& resources, const config::Relay&
   if (relay.http_port && host.http) {
     route.http = {*relay.http_port, *host.http, *config::http_target_of(resources, host)};
   }
+  route.access = host.access;
+  route.limits = host.limits;
   return route;
 }
 
@@ -67,6 +69,7 @@ control::Table table_of(const config::Resources& resources, std::uint64_t revisi
   control::Table out;
   out.revision = revision;
   out.settings = {relay.addresses, relay.timeouts, relay.limits, relay.privacy};
+  out.settings.access = relay.access;
   if (out.settings.addresses.empty()) out.settings.addresses.push_back(any_address());
   out.routes.reserve(resources.hosts.size());
   for (const auto& [name, host] : resources.hosts) {

@@ -56,6 +56,28 @@ def as_address(value):
 # --- a table, from plain dictionaries
 
 
+def encode_prefix(text):
+    network = ipaddress.ip_network(text)
+    return field(1, network.network_address.packed) + number(2, network.prefixlen)
+
+
+def encode_access(access):
+    """{"from": "devices", "allow": [CIDR], "deny": [CIDR], "grants": {CIDR: unix seconds}}"""
+    out = number(1, 1) if access.get("from") == "devices" else b""
+    out += b"".join(field(2, encode_prefix(p)) for p in access.get("allow", []))
+    out += b"".join(field(3, encode_prefix(p)) for p in access.get("deny", []))
+    return out + b"".join(field(4, encode_prefix(p) + number(3, until))
+                          for p, until in access.get("grants", {}).items())
+
+
+def encode_route_limits(limits):
+    """Bandwidths in bits per second."""
+    names = ["connections", "connections_per_client", "rate_per_client", "bandwidth",
+             "bandwidth_per_client"]
+    assert set(limits) <= set(names), limits
+    return b"".join(number(i + 1, limits[n]) for i, n in enumerate(names) if n in limits)
+
+
 def encode_route(route):
     out = text(1, route.get("name", "host/" + route["pattern"])) + text(2, route["pattern"])
     out += number(3, route.get("port", 0)) + text(4, route.get("site", "direct"))
@@ -68,12 +90,17 @@ def encode_route(route):
         host, port = http["target"]
         out += field(7, number(1, http.get("port", 0)) + address(3, host) + number(4, port) +
                      number(2, ["redirect", "forward"].index(http["action"])))
+    if "access" in route:
+        out += field(11, encode_access(route["access"]))
+    if "limits" in route:
+        out += field(12, encode_route_limits(route["limits"]))
     return out
 
 
 def encode_table(table):
     """{"revision", "routes": [{"pattern", "port", "target": (ip, port), ...}], "addresses",
-    "timeouts": {"hello": ms, ...}, "limits": {...}, "privacy"}"""
+    "timeouts": {"hello": ms, ...}, "limits": {...}, "privacy", "access": {...},
+    "devices": [CIDR], "tunnel": interface}"""
     settings = b"".join(address(1, a) for a in table.get("addresses", ["127.0.0.1"]))
     timeouts = {"hello": 10000, "connect": 5000, "hold": 30000, "idle": 3600000,
                 "half_closed": 300000}
@@ -85,6 +112,11 @@ def encode_table(table):
     names = ["connections", "connections_per_client", "rate_per_client"]
     settings += field(3, b"".join(number(i + 1, limits[n]) for i, n in enumerate(names)))
     settings += number(4, PRIVACY[table.get("privacy", "full")])
+    if "access" in table:
+        settings += field(7, encode_access(table["access"]))
+    settings += b"".join(field(8, encode_prefix(p)) for p in table.get("devices", []))
+    if "tunnel" in table:
+        settings += text(9, table["tunnel"])
     out = number(1, table["revision"]) + field(2, settings)
     return out + b"".join(field(3, encode_route(r)) for r in table["routes"])
 
