@@ -27,9 +27,9 @@ struct Grant {
 /// `deny`. In none of them: welcome if `allow` is empty. The audience is asked after that.
 struct Access {
   Audience from = Audience::Public;
-  std::vector<IpPrefix> allow;
-  std::vector<IpPrefix> deny;
-  std::vector<Grant> grants;
+  std::vector<IpPrefix> allow = {};
+  std::vector<IpPrefix> deny = {};
+  std::vector<Grant> grants = {};
 
   bool operator==(const Access&) const = default;
 };

@@ -200,8 +200,8 @@ def test_half_close_loses_nothing_either_way():
 
 
 def throttled(w, source, sink):
-    """`source` has sent more than passes in this test, and something of it has passed."""
-    Sender(source)
+    """`source` has sent what takes 15 s to pass at 80 kbit/s, and something of it has passed."""
+    Sender(source, 150_000).join()
     read_exactly(sink, 2048)
 
 
