@@ -28,6 +28,7 @@ PumpStatus Connection::pump_within_bandwidth(Way way, Pump& pump, int source, in
   }
   Throttle& throttle = shaper_->ways[static_cast<std::size_t>(way)];
   const LinePair lines = lines_of(way);
+  static_cast<void>(pump.take_read());  // of before there was a bandwidth
   std::uint64_t total = 0;
   PumpStatus status = PumpStatus::Throttled;
   while (status == PumpStatus::Throttled && total < Pump::kTurnBytes) {
