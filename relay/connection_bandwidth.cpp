@@ -19,7 +19,8 @@ LinePair Connection::lines_of(Way way) const {
   return lines;
 }
 
-/// Pump::run, within the bandwidths of the route and of the client.
+/// Pump::run, within the bandwidths of the route and of the client. One portion for one turn: whose
+/// turns are due at the same time take them one by one, also when all of them are late.
 PumpStatus Connection::pump_within_bandwidth(Way way, Pump& pump, int source, int sink) {
   if (!shaper_) {
     const RouteBandwidth* route = route_->state->bandwidth();
@@ -29,15 +30,9 @@ PumpStatus Connection::pump_within_bandwidth(Way way, Pump& pump, int source, in
   Throttle& throttle = shaper_->ways[static_cast<std::size_t>(way)];
   const LinePair lines = lines_of(way);
   static_cast<void>(pump.take_read());  // of before there was a bandwidth
-  std::uint64_t total = 0;
-  PumpStatus status = PumpStatus::Throttled;
-  while (status == PumpStatus::Throttled && total < Pump::kTurnBytes) {
-    status = pump.run(source, sink, worker_->tools(), throttle.allowed(lines, worker_->now()));
-    const std::uint64_t read = pump.take_read();
-    throttle.spend(read);
-    total += read;
-    if (throttle.is_waiting()) break;
-  }
+  const std::uint64_t allowed = throttle.allowed(lines, worker_->now());
+  const PumpStatus status = pump.run(source, sink, worker_->tools(), allowed);
+  throttle.spend(pump.take_read());
   if (throttle.is_waiting() && status == PumpStatus::Throttled) return status;
   throttle.give_back(lines);
   return status == PumpStatus::Throttled ? PumpStatus::Turn : status;

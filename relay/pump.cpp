@@ -15,6 +15,8 @@ constexpr std::size_t kStreamRead = 16 * 1024;
 constexpr std::uint8_t kSureness = 4;
 constexpr std::uint8_t kSpliceFrom = 2;
 constexpr std::size_t kSmallRead = 4 * 1024;
+/// For one turn: others wait meanwhile.
+constexpr std::size_t kTurnBytes = std::size_t{1} << 20;
 
 bool would_block(int error) {
   return error == EAGAIN || error == EWOULDBLOCK;

@@ -43,9 +43,6 @@ class Pump {
  public:
   /// So many bytes are allowed that nobody counts them.
   static constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
-  /// For one turn: others wait meanwhile.
-  static constexpr std::size_t kTurnBytes = std::size_t{1} << 20;
-
   /// Moves bytes until there is a reason to stop; reads at most `allowed` from the source. What was
   /// read before passes at any rate.
   PumpStatus run(int source, int sink, const PumpTools& tools, std::uint64_t allowed = kUnlimited);

@@ -5,9 +5,9 @@
 namespace adit::relay {
 
 std::uint64_t Throttle::portion(std::uint64_t rate) {
-  constexpr std::uint64_t kBitsPerPortion = 8 * 200;  // five milliseconds
+  constexpr std::uint64_t kBitsPerPortion = 8 * 50;  // 20 ms
   constexpr std::uint64_t kLeast = 2048;
-  constexpr std::uint64_t kMost = std::uint64_t{256} << 10;  // a large pipe
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 20;
   return std::clamp(rate / kBitsPerPortion, kLeast, kMost);
 }
 

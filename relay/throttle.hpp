@@ -40,7 +40,8 @@ class Throttle {
 
   [[nodiscard]] TimePoint resume_at() const { return resume_at_; }
 
-  /// What is reserved at once, in bytes: a few milliseconds of the line.
+  /// What is reserved at once, in bytes: as long on the line as a timer may be late (two ticks of
+  /// the wheel), so that of two who wait none takes the other's turn; less where the line is fast.
   [[nodiscard]] static std::uint64_t portion(std::uint64_t rate);
 
  private:

@@ -167,7 +167,7 @@ void Worker::take(UniqueFd fd, const Endpoint& client, control::PublicPort port)
 
 /// By name, so to say: who is only in no list of those to let in may bring an ACME challenge.
 bool Worker::is_denied(const IpAddress& client) const {
-  const AccessRules* rules = table_->access();
+  const AccessRules* rules = table_ ? table_->access() : nullptr;
   return rules != nullptr && rules->judge(client, wall_now()) == AccessVerdict::Denied;
 }
 

@@ -20,22 +20,25 @@ struct Stream {
   TimePoint wakes{};
 };
 
-/// What one stream does when it is woken: all that it may.
-void run(Stream& stream, const LinePair& lines, TimePoint now, Random& random, bool has_pauses) {
-  while (const std::uint64_t allowed = stream.throttle.allowed(lines, now)) {
-    // Sometimes there is less to read than allowed: then the rest is given back.
-    const bool is_short = has_pauses && random.one_in(4);
-    const std::uint64_t bytes = is_short ? random.number(0, allowed) : allowed;
-    stream.throttle.spend(bytes);
-    stream.sent += bytes;
-    if (is_short) {
-      stream.throttle.give_back(lines);
-      stream.wakes = now + Milliseconds(random.number(1, 30));
-      return;
-    }
+/// What one stream does when it is woken: one portion. True: it would go on at once.
+bool run(Stream& stream, const LinePair& lines, TimePoint now, Random& random, bool has_pauses) {
+  const std::uint64_t allowed = stream.throttle.allowed(lines, now);
+  if (allowed == 0) {
+    // One timer serves all, up to two ticks late.
+    constexpr Milliseconds kTick{20};
+    const auto due = std::chrono::ceil<Milliseconds>(stream.throttle.resume_at() - kStart);
+    stream.wakes = kStart + (due + kTick) / kTick * kTick;
+    return false;
   }
-  // A timer is up to two ticks late.
-  stream.wakes = stream.throttle.resume_at() + Milliseconds(random.number(0, 20));
+  // Sometimes there is less to read than allowed: then the rest is given back.
+  const bool is_short = has_pauses && random.one_in(4);
+  const std::uint64_t bytes = is_short ? random.number(0, allowed) : allowed;
+  stream.throttle.spend(bytes);
+  stream.sent += bytes;
+  if (!is_short) return true;
+  stream.throttle.give_back(lines);
+  stream.wakes = now + Milliseconds(random.number(1, 30));
+  return false;
 }
 
 std::uint64_t total(const std::vector<Stream>& streams) {
@@ -48,8 +51,11 @@ void simulate(std::vector<Stream>& streams, const LinePair& lines, Milliseconds 
               Random& random, bool has_pauses) {
   for (Stream& stream : streams) stream.wakes = kStart;
   for (TimePoint now = kStart; now < kStart + time; now += Milliseconds(1)) {
-    for (Stream& stream : streams) {
-      if (stream.wakes <= now) run(stream, lines, now, random, has_pauses);
+    for (bool goes_on = true; goes_on;) {
+      goes_on = false;
+      for (Stream& stream : streams) {
+        if (stream.wakes <= now && run(stream, lines, now, random, has_pauses)) goes_on = true;
+      }
     }
   }
 }

@@ -50,7 +50,7 @@ TEST_CASE("throttle: reads its portion, waits, goes on", "[relay]") {
   TokenBucket bucket;
   const LinePair lines{Line{}, Line{&bucket, kRate}};
   const std::uint64_t portion = Throttle::portion(kRate);
-  CHECK(portion == 5'000);
+  CHECK(portion == 20'000);
   Throttle throttle;
   std::uint64_t total = 0;
   TimePoint now = kStart;
@@ -60,11 +60,11 @@ TEST_CASE("throttle: reads its portion, waits, goes on", "[relay]") {
     throttle.spend(allowed);
     total += allowed;
   }
-  CHECK(total == 50'000 + portion);
+  CHECK(total == 3 * portion);  // the burst, and what was begun
   CHECK(throttle.is_waiting());
-  CHECK(throttle.resume_at() == now + us(5'000));
-  CHECK(throttle.allowed(lines, now + us(4'999)) == 0);
-  CHECK(throttle.allowed(lines, now + us(5'000)) == portion);
+  CHECK(throttle.resume_at() == now + us(10'000));
+  CHECK(throttle.allowed(lines, now + us(9'999)) == 0);
+  CHECK(throttle.allowed(lines, now + us(10'000)) == portion);
   CHECK_FALSE(throttle.is_waiting());
 }
 
@@ -95,7 +95,7 @@ TEST_CASE("throttle: what was not needed goes back", "[relay]") {
   TokenBucket bucket;
   const LinePair lines{Line{}, Line{&bucket, kRate}};
   Throttle throttle;
-  REQUIRE(throttle.allowed(lines, kStart) == 5'000);
+  REQUIRE(throttle.allowed(lines, kStart) == 20'000);
   throttle.spend(100);
   throttle.give_back(lines);
   CHECK(bucket.free_at() == kStart - TokenBucket::kBurst + us(100));
@@ -115,8 +115,8 @@ TEST_CASE("throttle: another rate is noticed by who waits", "[relay]") {
 
 TEST_CASE("throttle: portions are bounded", "[relay]") {
   CHECK(Throttle::portion(8'000) == 2'048);
-  CHECK(Throttle::portion(50'000'000) == 31'250);
-  CHECK(Throttle::portion(1'000'000'000'000'000) == 256 << 10);
+  CHECK(Throttle::portion(50'000'000) == 125'000);
+  CHECK(Throttle::portion(1'000'000'000'000'000) == 1 << 20);
 }
 
 }  // namespace
