@@ -16,7 +16,7 @@ class TokenBucket {
  public:
   /// What a quiet line may send at once, in time; also how late somebody may come to its turn
   /// without anything being lost.
-  static constexpr Milliseconds kBurst{50};
+  static constexpr Milliseconds kBurst{80};
 
   /// From when on `bytes` more may pass at `rate` bits per second (> 0): `now` or later. Another
   /// rate than last time forgets who waits. Any thread.

@@ -71,7 +71,7 @@ TEST_CASE("throttle: a busy line passes its rate, in equal shares", "[property]"
     simulate(streams, {Line{}, Line{&bucket, rate}}, Seconds(5), random, false);
     const auto wanted = static_cast<double>(rate) / 8 * 5;
     const auto sent = static_cast<double>(total(streams));
-    CHECK(sent <= wanted * 1.011 + static_cast<double>(Throttle::portion(rate)));
+    CHECK(sent <= wanted * 1.017 + static_cast<double>(Throttle::portion(rate)));
     CHECK(sent >= wanted * 0.97);
     const double share = sent / static_cast<double>(streams.size());
     for (const Stream& stream : streams) {
@@ -94,7 +94,7 @@ TEST_CASE("throttle: never more than rate and burst, however they come and go", 
     // Who gives back lets the next one go before the line is free: by a portion for each at most.
     const double slack =
         static_cast<double>(Throttle::portion(rate)) * static_cast<double>(streams.size() + 1);
-    CHECK(static_cast<double>(total(streams)) <= bytes_per_ms * 3'050 + slack);
+    CHECK(static_cast<double>(total(streams)) <= bytes_per_ms * 3'080 + slack);
   }
 }
 

@@ -16,22 +16,22 @@ std::chrono::microseconds us(std::int64_t count) {
 
 TEST_CASE("token_bucket: one behind the other, a burst after silence", "[relay]") {
   TokenBucket bucket;
-  // 50 ms of silence are there to be used: 50 000 bytes at once.
-  CHECK(bucket.reserve(50'000, kRate, kStart) == kStart);
+  // 80 ms of silence are there to be used: 80 000 bytes at once.
+  CHECK(bucket.reserve(80'000, kRate, kStart) == kStart);
   CHECK(bucket.reserve(1'000, kRate, kStart) == kStart);
   CHECK(bucket.reserve(2'000, kRate, kStart) == kStart + us(1'000));
   CHECK(bucket.reserve(1, kRate, kStart) == kStart + us(3'000));
   CHECK(bucket.free_at() == kStart + us(3'001));
   // However long the silence, the burst stays the same.
   const TimePoint later = kStart + Seconds(100);
-  CHECK(bucket.reserve(50'000, kRate, later) == later);
+  CHECK(bucket.reserve(80'000, kRate, later) == later);
   CHECK(bucket.reserve(1, kRate, later) == later);
   CHECK(bucket.reserve(1, kRate, later) == later + us(1));
 }
 
 TEST_CASE("token_bucket: what is given back is there for others", "[relay]") {
   TokenBucket bucket;
-  static_cast<void>(bucket.reserve(60'000, kRate, kStart));
+  static_cast<void>(bucket.reserve(90'000, kRate, kStart));
   CHECK(bucket.free_at() == kStart + us(10'000));
   bucket.give_back(4'000, kRate);
   CHECK(bucket.free_at() == kStart + us(6'000));
@@ -60,11 +60,11 @@ TEST_CASE("throttle: reads its portion, waits, goes on", "[relay]") {
     throttle.spend(allowed);
     total += allowed;
   }
-  CHECK(total == 3 * portion);  // the burst, and what was begun
+  CHECK(total == 5 * portion);  // the burst, and what was begun
   CHECK(throttle.is_waiting());
-  CHECK(throttle.resume_at() == now + us(10'000));
-  CHECK(throttle.allowed(lines, now + us(9'999)) == 0);
-  CHECK(throttle.allowed(lines, now + us(10'000)) == portion);
+  CHECK(throttle.resume_at() == now + us(20'000));
+  CHECK(throttle.allowed(lines, now + us(19'999)) == 0);
+  CHECK(throttle.allowed(lines, now + us(20'000)) == portion);
   CHECK_FALSE(throttle.is_waiting());
 }
 
