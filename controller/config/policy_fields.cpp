@@ -139,7 +139,8 @@ std::string policy_summary(const control::Access& access, const control::RouteLi
     out += fmt::format("; access allow [{}]", fmt::join(access.allow, ", "));
   }
   if (!access.deny.empty()) out += fmt::format("; access deny [{}]", fmt::join(access.deny, ", "));
-  for (const auto& [key, value] : to_json(limits).items()) {
+  const json members = to_json(limits);
+  for (const auto& [key, value] : members.items()) {
     parts.push_back(
         fmt::format("{} {}", key, value.is_string() ? value.get<std::string>() : value.dump()));
   }
