@@ -8,6 +8,9 @@ namespace adit::relay {
 
 namespace {
 
+/// A bucket holds the tokens of so long.
+constexpr Seconds kBurst{1};
+
 /// The finaliser of SplitMix64: a bijection, so only the key decides what shares a bucket.
 std::uint64_t mix(std::uint64_t value) {
   value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ULL;
@@ -23,7 +26,8 @@ std::uint64_t random_key() {
 }  // namespace
 
 std::size_t Admission::Hash::operator()(const Key& client) const noexcept {
-  return mix(mix(client.prefix ^ key) + (client.is_v4 ? key : 0));
+  const auto route = reinterpret_cast<std::uintptr_t>(client.route);
+  return mix(mix(mix(client.prefix ^ key) + (client.is_v4 ? key : 0)) ^ route);
 }
 
 Admission::Admission(const control::Limits& limits)
@@ -36,10 +40,10 @@ Admission::Admission(const control::Limits& limits)
   }
 }
 
-Admission::Key Admission::key_of(const IpAddress& client) {
+Admission::Key Admission::key_of(const IpAddress& client, RouteId route) {
   constexpr std::size_t kPrefixBytes = 8;  // a /64; an IPv4 address is shorter
   const auto bytes = client.bytes();
-  Key key{.prefix = 0, .is_v4 = client.is_v4()};
+  Key key{.prefix = 0, .route = route, .is_v4 = client.is_v4()};
   for (const std::uint8_t byte : bytes.first(std::min(bytes.size(), kPrefixBytes))) {
     key.prefix = (key.prefix << 8) | byte;
   }
@@ -65,21 +69,21 @@ void Admission::take_idle(Shard& shard, Client& client) {
   --shard.idle;
 }
 
-/// From the oldest on: those whose bucket is full, and those over the bound. A bucket fills within
-/// a second, so nobody hides long behind an older one that is not due.
+/// From the oldest on: those whose buckets are full, and those over the bound. Buckets fill within
+/// a second or two, so nobody hides long behind an older one that is not due.
 void Admission::forget(Shard& shard, TimePoint now) {
   while (shard.oldest_idle != nullptr &&
-         (shard.oldest_idle->full_at <= now || shard.idle > kMaxIdleClients / kShards)) {
+         (std::max(shard.oldest_idle->full_at, shard.oldest_idle->keep_until) <= now ||
+          shard.idle > kMaxIdleClients / kShards)) {
     Client& oldest = *shard.oldest_idle;
     take_idle(shard, oldest);
     shard.clients.erase(Key(oldest.key));
   }
 }
 
-AdmitResult Admission::admit_client(const Key& key, TimePoint now) {
-  constexpr auto kBurst = Seconds(1);
-  const std::uint32_t rate = std::max(max_rate_.load(std::memory_order_relaxed), 1U);
-  const auto token = std::chrono::nanoseconds(kBurst) / rate;
+AdmitResult Admission::admit_client(const Key& key, const ClientLimits& limits, TimePoint now) {
+  const auto token = limits.rate == 0 ? std::chrono::nanoseconds(0)
+                                      : std::chrono::nanoseconds(kBurst) / limits.rate;
   Shard& shard = shard_of(key);
   const std::lock_guard lock(shard.mutex);
   // A worker that had to wait for the processor brings an older time than another one has used.
@@ -87,11 +91,14 @@ AdmitResult Admission::admit_client(const Key& key, TimePoint now) {
   forget(shard, now);
   const auto found = shard.clients.find(key);
   if (found == shard.clients.end()) {
-    shard.clients.emplace(key, Client{.key = key, .connections = 1, .full_at = now + token});
+    shard.clients.emplace(
+        key,
+        Client{
+            .key = key, .connections = 1, .full_at = now + token, .keep_until = now, .lines = {}});
     return AdmitResult::Admitted;
   }
   Client& client = found->second;
-  if (client.connections >= max_per_client_.load(std::memory_order_relaxed)) {
+  if (limits.connections != 0 && client.connections >= limits.connections) {
     return AdmitResult::OverClient;
   }
   const TimePoint full_at = std::max(client.full_at, now) + token;
@@ -120,25 +127,58 @@ AdmitResult Admission::admit_unnamed() {
 }
 
 AdmitResult Admission::name(const IpAddress& client, TimePoint now) {
-  return admit_client(key_of(client), now);
+  return admit_client(key_of(client),
+                      {max_per_client_.load(std::memory_order_relaxed),
+                       std::max(max_rate_.load(std::memory_order_relaxed), 1U)},
+                      now);
 }
 
 void Admission::release_unnamed() {
   active_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-void Admission::release(const IpAddress& client) {
-  const Key key = key_of(client);
+/// False, which is a bug, if it has no connection.
+bool Admission::release_client(const Key& key) {
   Shard& shard = shard_of(key);
-  {
-    const std::lock_guard lock(shard.mutex);
-    const auto found = shard.clients.find(key);
-    const bool was_admitted = found != shard.clients.end() && found->second.connections > 0;
-    assert(was_admitted);
-    if (!was_admitted) return;
-    if (--found->second.connections == 0) push_idle(shard, found->second);
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.clients.find(key);
+  const bool was_admitted = found != shard.clients.end() && found->second.connections > 0;
+  assert(was_admitted);
+  if (!was_admitted) return false;
+  Client& client = found->second;
+  if (--client.connections != 0) return true;
+  if (client.lines) {
+    // Who comes back at once shall not find a line that has rested.
+    for (const TokenBucket& way : client.lines->ways) {
+      client.keep_until = std::max(client.keep_until, way.free_at() + TokenBucket::kBurst);
+    }
   }
-  active_.fetch_sub(1, std::memory_order_relaxed);
+  push_idle(shard, client);
+  return true;
+}
+
+void Admission::release(const IpAddress& client) {
+  if (release_client(key_of(client))) active_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+AdmitResult Admission::enter(RouteId route, const IpAddress& client, const ClientLimits& limits,
+                             TimePoint now) {
+  return admit_client(key_of(client, route), limits, now);
+}
+
+void Admission::leave(RouteId route, const IpAddress& client) {
+  release_client(key_of(client, route));
+}
+
+std::shared_ptr<Lines> Admission::lines_of(RouteId route, const IpAddress& client) {
+  const Key key = key_of(client, route);
+  Shard& shard = shard_of(key);
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.clients.find(key);
+  assert(found != shard.clients.end());
+  if (found == shard.clients.end()) return nullptr;
+  if (!found->second.lines) found->second.lines = std::make_shared<Lines>();
+  return found->second.lines;
 }
 
 void Admission::set_limits(const control::Limits& limits) {

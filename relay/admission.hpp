@@ -6,18 +6,23 @@
 // A client is an IPv4 /32 or an IPv6 /64. Its rate is a token bucket of one second's worth
 // (`rate_per_client` tokens), kept as one time stamp (GCRA). What a client costs here is forgotten
 // once it has no connection and its bucket is full again; at most kMaxIdleClients wait for that.
+//
+// A route with limits per client has its own entry for each of its clients in the same table: it
+// costs what any client costs, however many routes there are.
 #pragma once
 
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <unordered_map>
 
 #include "common/clock.hpp"
 #include "common/control/messages.hpp"
 #include "common/net/ip_address.hpp"
+#include "relay/token_bucket.hpp"
 
 namespace adit::relay {
 
@@ -26,8 +31,17 @@ enum class AdmitResult : std::uint8_t { Admitted, OverGlobal, OverClient, OverCl
 /// Remembered without a connection, over all shards; the oldest are forgotten first.
 inline constexpr std::size_t kMaxIdleClients = 65'536;
 
+/// Of one client of a route; 0 is no limit.
+struct ClientLimits {
+  std::uint32_t connections = 0;
+  std::uint32_t rate = 0;  ///< new connections per second
+};
+
 class Admission {
  public:
+  /// Which route; anything that stays the same while one of its connections lives.
+  using RouteId = const void*;
+
   /// The hash is keyed at random, so that a stranger with many IPv6 networks cannot choose clients
   /// that fall on one shard or bucket.
   explicit Admission(const control::Limits& limits);
@@ -49,6 +63,16 @@ class Admission {
   /// Ends a connection that was admitted or named: exactly once for each. Any thread.
   void release(const IpAddress& client);
 
+  /// One more connection of `client` to `route`: Admitted, OverClient or OverClientRate. Any
+  /// thread.
+  [[nodiscard]] AdmitResult enter(RouteId route, const IpAddress& client,
+                                  const ClientLimits& limits, TimePoint now);
+  /// Ends a connection that was let in by enter(): exactly once for each. Any thread.
+  void leave(RouteId route, const IpAddress& client);
+  /// The lines that all connections of `client` to `route` share; only for who has entered and has
+  /// not left. Any thread.
+  [[nodiscard]] std::shared_ptr<Lines> lines_of(RouteId route, const IpAddress& client);
+
   /// From here on; live connections stay, also when they are more than allowed now. Any thread.
   void set_limits(const control::Limits& limits);
   [[nodiscard]] control::Limits limits() const;
@@ -66,9 +90,10 @@ class Admission {
  private:
   static constexpr std::size_t kShards = 64;
 
-  /// The first 32 or 64 bits of the address and its family.
+  /// The first 32 or 64 bits of the address and its family; the route, or null for all of them.
   struct Key {
     std::uint64_t prefix = 0;
+    RouteId route = nullptr;
     bool is_v4 = false;
 
     bool operator==(const Key&) const = default;
@@ -83,7 +108,9 @@ class Admission {
   struct Client {
     Key key;
     std::uint32_t connections = 0;
-    TimePoint full_at{};  ///< when its bucket is full again
+    TimePoint full_at{};           ///< when its bucket is full again
+    TimePoint keep_until{};        ///< when its lines have rested
+    std::shared_ptr<Lines> lines;  ///< null until somebody asks for them
     Client* older = nullptr;
     Client* newer = nullptr;
   };
@@ -97,12 +124,13 @@ class Admission {
     TimePoint latest;  ///< the newest time that any worker brought
   };
 
-  static Key key_of(const IpAddress& client);
+  static Key key_of(const IpAddress& client, RouteId route = nullptr);
   static void push_idle(Shard& shard, Client& client);
   static void take_idle(Shard& shard, Client& client);
   static void forget(Shard& shard, TimePoint now);
   Shard& shard_of(const Key& key);
-  AdmitResult admit_client(const Key& key, TimePoint now);
+  AdmitResult admit_client(const Key& key, const ClientLimits& limits, TimePoint now);
+  bool release_client(const Key& key);
 
   Hash hash_;
   std::array<Shard, kShards> shards_;

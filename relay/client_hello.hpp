@@ -79,6 +79,11 @@ struct ClientHello {
   bool has_ech = false;  ///< encrypted_client_hello (0xfe0d), real or GREASE: the name is the outer
   AlpnList alpn;
 
+  /// Whether `protocol` is the one and only that the client speaks.
+  [[nodiscard]] bool offers_only(std::string_view protocol) const {
+    return alpn.size_bytes() == protocol.size() + 1 && alpn.contains(protocol);
+  }
+
   bool operator==(const ClientHello&) const = default;
 };
 

@@ -54,6 +54,16 @@ std::string_view to_string(CloseReason reason) {
       return "refused_unknown_name";
     case CloseReason::RefusedNoName:
       return "refused_no_name";
+    case CloseReason::RefusedAccessDenied:
+      return "refused_access_denied";
+    case CloseReason::RefusedOverRouteLimit:
+      return "refused_over_route_limit";
+    case CloseReason::RefusedOverRouteClientLimit:
+      return "refused_over_route_client_limit";
+    case CloseReason::RefusedOverRouteClientRate:
+      return "refused_over_route_client_rate";
+    case CloseReason::RefusedByRelayAccess:
+      return "refused_by_relay_access";
     case CloseReason::RefusedOverClientLimit:
       return "refused_over_client_limit";
     case CloseReason::RefusedOverClientRate:

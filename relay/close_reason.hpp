@@ -37,8 +37,16 @@ enum class CloseReason : std::uint8_t {
   RefusedNoProxyHeader,  ///< a load balancer did not begin with a PROXY header; closed, as next two
   RefusedMalformedProxyHeader,
   RefusedProxyHeaderTooLong,
-  RefusedUnknownName,      ///< unrecognized_name or 404: no route for a valid name
-  RefusedNoName,           ///< likewise: no name, and no catch-all on this port
+  RefusedUnknownName,  ///< unrecognized_name or 404: no route for a valid name
+  RefusedNoName,       ///< likewise: no name, and no catch-all on this port
+  // Refused by the route's policy: access_denied; or 403, 503 and 429.
+  RefusedAccessDenied,
+  RefusedOverRouteLimit,
+  RefusedOverRouteClientLimit,
+  RefusedOverRouteClientRate,
+  // Refused by the relay's: reset, at accept or (in no list of those to let in) behind the hello.
+  RefusedByRelayAccess,
+  // Refused before anything is known.
   RefusedOverClientLimit,  ///< reset at accept, as the next three
   RefusedOverClientRate,
   RefusedOverGlobalLimit,

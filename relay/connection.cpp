@@ -34,6 +34,7 @@ Connection::Connection(Worker& worker, std::uint64_t id, UniqueFd fd, const Endp
 }
 
 Connection::~Connection() {
+  leave_route();
   to_target_.close(worker_->pipes());
   to_client_.close(worker_->pipes());
   if (hello_) worker_->hello_buffers().give_back(std::move(hello_));
@@ -106,13 +107,13 @@ Connection::Next Connection::on_deadline() {
     case State::Closed:
       return finish(reason_);
   }
+  if (resume_throttled() == Next::Finished) return Next::Finished;
   // Activity does not touch the wheel; the deadline moves when it is reached.
-  const TimePoint deadline = last_activity_ + silence_allowed();
-  if (worker_->now() >= deadline) {
+  if (!is_throttled() && worker_->now() >= last_activity_ + silence_allowed()) {
     const bool is_half_closed = to_target_.is_finished() || to_client_.is_finished();
     return finish(is_half_closed ? CloseReason::HalfClosedTimeout : CloseReason::IdleTimeout);
   }
-  worker_->arm(*this, deadline);
+  arm_relaying();
   return Next::Continue;
 }
 
@@ -182,8 +183,8 @@ Connection::Next Connection::finish(CloseReason reason) {
   leave_hello();
   leave_hold();
   // Bytes that still wait will never come: their receiver must not take this for the end.
-  if (to_target_.is_blocked()) reset_on_close(target_.fd.get());
-  if (to_client_.is_blocked()) reset_on_close(client_.fd.get());
+  if (to_target_.is_blocked() || is_throttled(Way::ToTarget)) reset_on_close(target_.fd.get());
+  if (to_client_.is_blocked() || is_throttled(Way::ToClient)) reset_on_close(client_.fd.get());
   reason_ = reason;
   state_ = State::Closed;
   return Next::Finished;
@@ -199,7 +200,8 @@ void Connection::update_interest() {
   if (state_ == State::Closed) return;
   const int from_client = client_interest();
   const int from_target = target_.fd.is_open() ? target_interest() : 0;
-  assert((from_client | from_target) != 0 && "nothing would ever wake this connection");
+  assert(((from_client | from_target) != 0 || is_throttled()) &&
+         "nothing would ever wake this connection");
   client_.poll.update(from_client);
   if (target_.fd.is_open()) target_.poll.update(from_target);
 }
@@ -213,9 +215,10 @@ int Connection::reset_interest(const Side& side, bool has_ended) {
 }
 
 /// Of one side while relaying: `from` takes its bytes, `to` brings it bytes.
-int Connection::relay_interest(const Side& side, const Pump& from, const Pump& to) {
+int Connection::relay_interest(const Side& side, const Pump& from, const Pump& to,
+                               bool is_throttled) {
   const int events = to.is_blocked() ? UV_WRITABLE : 0;
-  if (!from.is_finished() && !from.is_blocked()) return events | UV_READABLE;
+  if (!from.is_finished() && !from.is_blocked() && !is_throttled) return events | UV_READABLE;
   // Its bytes have to wait or have ended, but its reset should be seen.
   return events | reset_interest(side, from.is_finished());
 }
@@ -233,7 +236,7 @@ int Connection::client_interest() const {
       if (!is_client_early_) return UV_READABLE;
       return reset_interest(client_, false);
     case State::Relaying:
-      return relay_interest(client_, to_target_, to_client_);
+      return relay_interest(client_, to_target_, to_client_, is_throttled(Way::ToTarget));
     case State::Closed:
       break;
   }
@@ -241,8 +244,8 @@ int Connection::client_interest() const {
 }
 
 int Connection::target_interest() const {
-  if (state_ == State::Relaying) return relay_interest(target_, to_client_, to_target_);
-  return UV_WRITABLE;
+  if (state_ != State::Relaying) return UV_WRITABLE;
+  return relay_interest(target_, to_client_, to_target_, is_throttled(Way::ToClient));
 }
 
 }  // namespace adit::relay

@@ -26,6 +26,7 @@
 // It is owned by its worker's list, which the trampolines ask to erase it as their last act.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <list>
 #include <memory>
@@ -42,6 +43,7 @@
 #include "relay/pump.hpp"
 #include "relay/route_table.hpp"
 #include "relay/target_choice.hpp"
+#include "relay/throttle.hpp"
 #include "relay/timer_wheel.hpp"
 #include "relay/tls_alert.hpp"
 
@@ -142,6 +144,12 @@ class Connection final : public TimerNode {
     std::uint8_t place = 0;
   };
 
+  /// Of a connection whose route has a bandwidth.
+  struct Shaper {
+    std::array<Throttle, 2> ways;      ///< by Way
+    std::shared_ptr<Lines> of_client;  ///< null: none when it came
+  };
+
   static void on_client(void* context, int status, int events) noexcept;
   static void on_target(void* context, int status, int events) noexcept;
   static void finish_event(Connection& connection, Next next);
@@ -160,6 +168,12 @@ class Connection final : public TimerNode {
   Next take_route(std::shared_ptr<const Route> route);
   Next dial_or_hold();
   Next while_holding(int status, int events);
+  [[nodiscard]] bool is_kept_out() const;
+  [[nodiscard]] bool may_use(const Route& route) const;
+  Next refuse_kept_out();
+  Next refuse_over_limit(CloseReason reason);
+  std::optional<CloseReason> enter_route(const Route& route);
+  void leave_route();
   Next dial_target();
   Next dial_next(CloseReason failure);
   Next fail_over(CloseReason reason);
@@ -172,6 +186,12 @@ class Connection final : public TimerNode {
   Next send_hello();
   Next relay(Peer peer, int status, int events);
   Next pump_to(Peer sink);
+  PumpStatus pump_within_bandwidth(Way way, Pump& pump, int source, int sink);
+  [[nodiscard]] LinePair lines_of(Way way) const;
+  [[nodiscard]] bool is_throttled(Way way) const;
+  [[nodiscard]] bool is_throttled() const;
+  Next resume_throttled();
+  void arm_relaying();
   Next on_prioritized(Peer peer);
   Next on_broken(Peer peer, int error);
   Next linger(int status);
@@ -187,7 +207,8 @@ class Connection final : public TimerNode {
   void count_moved();
   void update_interest();
   [[nodiscard]] static int reset_interest(const Side& side, bool has_ended);
-  [[nodiscard]] static int relay_interest(const Side& side, const Pump& from, const Pump& to);
+  [[nodiscard]] static int relay_interest(const Side& side, const Pump& from, const Pump& to,
+                                          bool is_throttled);
   [[nodiscard]] int client_interest() const;
   [[nodiscard]] int target_interest() const;
   [[nodiscard]] Milliseconds silence_allowed() const;
@@ -211,6 +232,7 @@ class Connection final : public TimerNode {
   std::unique_ptr<HelloBuffer> hello_;  ///< while bytes of the hello are held
   std::shared_ptr<const Route> route_;
   const Endpoint* alpn_target_ = nullptr;  ///< in route_: what the client's protocols lead to
+  std::unique_ptr<Shaper> shaper_;         ///< null: no bandwidth has held for it yet
   std::optional<HostName> host_;
   std::uint64_t id_;
   std::uint64_t bytes_to_target_ = 0;
@@ -225,6 +247,7 @@ class Connection final : public TimerNode {
   control::PublicPort port_;  ///< of the listener
   bool awaits_proxy_header_;
   bool is_unnamed_;
+  bool has_seat_ = false;         ///< it counts among its client's connections to the route
   bool is_client_early_ = false;  ///< it sent something before its target was connected
   State state_ = State::AwaitingHello;
   CloseReason reason_ = CloseReason::InternalError;

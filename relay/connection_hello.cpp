@@ -56,25 +56,37 @@ Connection::Next Connection::take_hello(ParseStatus status) {
 }
 
 Connection::Next Connection::choose_route() {
-  host_ = hello_->reader.hello().server_name;
+  const ClientHello& hello = hello_->reader.hello();
+  const bool is_acme = hello.offers_only("acme-tls/1");
+  host_ = hello.server_name;
+  if (!is_acme && is_kept_out()) return refuse_kept_out();
   auto route = worker_->find_route(port_, host_ ? &*host_ : nullptr);
   if (!route) {
     return refuse(host_ ? CloseReason::RefusedUnknownName : CloseReason::RefusedNoName,
                   Alert::UnrecognizedName);
   }
-  alpn_target_ = find_alpn_target(route->spec, hello_->reader.hello().alpn);
+  if (!is_acme && !may_use(*route)) {
+    return refuse(CloseReason::RefusedAccessDenied, Alert::AccessDenied);
+  }
+  alpn_target_ = find_alpn_target(route->spec, hello.alpn);
   return take_route(std::move(route));
 }
 
 Connection::Next Connection::choose_raw_route() {
+  if (is_kept_out()) return refuse_kept_out();
   auto route = worker_->find_route(port_, nullptr);
-  return route ? take_route(std::move(route)) : refuse_raw(CloseReason::RefusedNoName);
+  if (!route) return refuse_raw(CloseReason::RefusedNoName);
+  return may_use(*route) ? take_route(std::move(route))
+                         : refuse_raw(CloseReason::RefusedAccessDenied);
 }
 
 Connection::Next Connection::take_route(std::shared_ptr<const Route> route) {
+  if (const auto over = enter_route(*route)) return refuse_over_limit(*over);
   route_ = std::move(route);
-  route_->state->active.fetch_add(1, std::memory_order_relaxed);
   route_->state->connections.fetch_add(1, std::memory_order_relaxed);
+  // Where it leads as long as nothing is dialled: for the log of who is held and never served.
+  const Endpoint* only = only_target();
+  dialling_.target = only != nullptr ? *only : route_->spec.targets.front().endpoint;
   return dial_or_hold();
 }
 

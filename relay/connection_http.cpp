@@ -8,6 +8,7 @@ namespace adit::relay {
 
 namespace {
 
+constexpr unsigned kForbidden = 403;
 constexpr unsigned kNotFound = 404;
 
 std::span<const std::uint8_t> bytes_of(std::string_view text) {
@@ -33,14 +34,19 @@ Connection::Next Connection::take_head(HeadStatus status) {
 }
 
 Connection::Next Connection::choose_http_route(const HttpHead& head) {
+  const bool is_acme = is_acme_challenge(head.target);
   host_ = head.host;
+  if (!is_acme && is_kept_out()) return refuse_kept_out();
   auto route = worker_->find_route(port_, host_ ? &*host_ : nullptr);
   if (!route) {
     return refuse_http(host_ ? CloseReason::RefusedUnknownName : CloseReason::RefusedNoName,
                        kNotFound);
   }
+  if (!is_acme && !may_use(*route)) {
+    return refuse_http(CloseReason::RefusedAccessDenied, kForbidden);
+  }
   const bool is_forwarded = route->spec.http->action == control::HttpAction::Forward;
-  if (is_forwarded || is_acme_challenge(head.target)) return take_route(std::move(route));
+  if (is_forwarded || is_acme) return take_route(std::move(route));
   // Without a name there is nothing to redirect to.
   if (!host_) return refuse_http(CloseReason::RefusedNoName, kNotFound);
   return answer(CloseReason::Redirected,

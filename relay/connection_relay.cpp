@@ -39,7 +39,8 @@ Connection::Next Connection::pump_to(Peer sink) {
   if (pump.is_finished()) return Next::Continue;
   const int source_fd = (source == Peer::Client ? client_ : target_).fd.get();
   const int sink_fd = (sink == Peer::Client ? client_ : target_).fd.get();
-  const PumpStatus status = pump.run(source_fd, sink_fd, worker_->tools());
+  const Way way = sink == Peer::Client ? Way::ToClient : Way::ToTarget;
+  const PumpStatus status = pump_within_bandwidth(way, pump, source_fd, sink_fd);
   count_moved();
   switch (status) {
     case PumpStatus::SourceFailed:
@@ -50,7 +51,11 @@ Connection::Next Connection::pump_to(Peer sink) {
       if (to_client_.is_finished() && to_target_.is_finished()) {
         return finish(CloseReason::Finished);
       }
-      worker_->arm(*this, worker_->now() + silence_allowed());
+      last_activity_ = worker_->now();
+      arm_relaying();
+      return Next::Continue;
+    case PumpStatus::Throttled:
+      arm_relaying();
       return Next::Continue;
     case PumpStatus::SourceEmpty:
     case PumpStatus::SinkFull:
@@ -95,7 +100,9 @@ Connection::Next Connection::on_broken(Peer peer, int error) {
     const Side& source = peer == Peer::Client ? client_ : target_;
     const Side& sink = peer == Peer::Client ? target_ : client_;
     pump.expect_reset();
-    if (!pump.is_finished()) {
+    // What waits for its turn is lost, as what the kernel holds is.
+    if (!pump.is_finished() &&
+        !is_throttled(peer == Peer::Client ? Way::ToTarget : Way::ToClient)) {
       const PumpStatus status = pump.run(source.fd.get(), sink.fd.get(), worker_->tools());
       if (error == 0 && status == PumpStatus::SourceFailed) error = pump.error();
       count_moved();

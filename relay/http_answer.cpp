@@ -12,16 +12,22 @@ std::string_view reason_phrase(unsigned code) {
   switch (code) {
     case 400:
       return "Bad Request";
+    case 403:
+      return "Forbidden";
     case 404:
       return "Not Found";
     case 408:
       return "Request Timeout";
     case 414:
       return "URI Too Long";
+    case 429:
+      return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
     case 502:
       return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
     case 504:
       return "Gateway Timeout";
     case 505:
@@ -33,8 +39,14 @@ std::string_view reason_phrase(unsigned code) {
 
 std::string_view explanation(unsigned code) {
   switch (code) {
+    case 403:
+      return "This host is not for your address.";
     case 404:
       return "There is no such host here.";
+    case 429:
+      return "Too many connections come from your network.";
+    case 503:
+      return "Too many connections are open at the moment.";
     case 502:
       return "The server cannot be reached at the moment.";
     case 504:

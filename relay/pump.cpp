@@ -24,11 +24,13 @@ bool would_block(int error) {
 
 }  // namespace
 
-PumpStatus Pump::run(int source, int sink, const PumpTools& tools) {
+PumpStatus Pump::run(int source, int sink, const PumpTools& tools, std::uint64_t allowed) {
   const std::uint64_t start = moved_;
+  const std::uint64_t read_before = read_;
   PumpStatus status = PumpStatus::Turn;
   while (status == PumpStatus::Turn && moved_ - start < kTurnBytes) {
-    status = pipe_ && pipe_->held() > 0 ? flush(sink) : step(source, sink, tools);
+    const std::uint64_t left = allowed - (read_ - read_before);
+    status = pipe_ && pipe_->held() > 0 ? flush(sink) : step(source, sink, tools, left);
   }
   if (pipe_ && pipe_->held() == 0) tools.pipes->give_back(std::move(pipe_));
   // With bytes in the pipe the source may well be empty: it is the sink that must be waited for.
@@ -49,28 +51,34 @@ PumpStatus Pump::flush(int sink) {
   return PumpStatus::Turn;
 }
 
-/// With nothing held: the next bytes, or the end.
-PumpStatus Pump::step(int source, int sink, const PumpTools& tools) {
+/// With nothing held: the next bytes, at most `most` of them, or the end.
+PumpStatus Pump::step(int source, int sink, const PumpTools& tools, std::uint64_t most) {
   if (is_finished_) return PumpStatus::Finished;
+  if (most == 0) return PumpStatus::Throttled;
+  const auto scratch = tools.scratch.first(
+      static_cast<std::size_t>(std::min<std::uint64_t>(most, tools.scratch.size())));
   if (!pipe_) pipe_ = tools.pipes->lend(tools.now);
-  if (!pipe_) return peek(source, sink, tools.scratch);
-  return streaming_ >= kSpliceFrom ? splice(source, sink, tools.scratch)
-                                   : copy(source, sink, tools.scratch);
+  if (!pipe_) return peek(source, sink, scratch);
+  if (streaming_ < kSpliceFrom) return copy(source, sink, scratch);
+  return splice(source, sink, scratch,
+                static_cast<std::size_t>(std::min<std::uint64_t>(most, pipe_->capacity())));
 }
 
-PumpStatus Pump::splice(int source, int sink, std::span<std::uint8_t> scratch) {
-  const IoResult in = pipe_->fill_from(source);
+/// `scratch` may be shorter than usual: then it is all that is allowed.
+PumpStatus Pump::splice(int source, int sink, std::span<std::uint8_t> scratch, std::size_t most) {
+  const IoResult in = pipe_->fill_from(source, most);
   // Nothing is held, so the pipe has room; but splice(2) also stops in front of an urgent byte and
   // says the same as at the end. recv(2) steps over it: only its answer is the truth.
   if (in.status == IoStatus::WantRead || in.status == IoStatus::Eof) {
     return copy(source, sink, scratch);
   }
   if (in.status == IoStatus::Failed) return failed(PumpStatus::SourceFailed, errno);
-  rate(in.bytes);
+  read_ += in.bytes;
+  rate(in.bytes, in.bytes == most);
   const PumpStatus status = flush(sink);
   if (status != PumpStatus::Turn || pipe_->held() > 0) return status;
   // A short fill emptied the source: the poll tells of more, without a call that finds nothing.
-  return in.bytes < kSmallPipe ? PumpStatus::SourceEmpty : PumpStatus::Turn;
+  return in.bytes < scratch.size() ? PumpStatus::SourceEmpty : PumpStatus::Turn;
 }
 
 PumpStatus Pump::copy(int source, int sink, std::span<std::uint8_t> scratch) {
@@ -78,7 +86,8 @@ PumpStatus Pump::copy(int source, int sink, std::span<std::uint8_t> scratch) {
   if (count == 0) return finish(sink);
   if (count < 0) return source_status(errno);
   const auto bytes = scratch.first(static_cast<std::size_t>(count));
-  rate(bytes.size());
+  read_ += bytes.size();
+  rate(bytes.size(), bytes.size() == scratch.size());
   const ssize_t sent = ::send(sink, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (sent < 0 && !would_block(errno) && errno != EINTR) {
     return failed(PumpStatus::SinkFailed, errno);
@@ -110,6 +119,7 @@ PumpStatus Pump::peek(int source, int sink, std::span<std::uint8_t> scratch) {
     if (gone <= 0) return failed(PumpStatus::SourceFailed, gone < 0 ? errno : ECONNRESET);
     left -= gone;
   }
+  read_ += static_cast<std::uint64_t>(sent);
   moved_ += static_cast<std::uint64_t>(sent);
   return PumpStatus::Turn;
 }
@@ -133,8 +143,9 @@ PumpStatus Pump::source_status(int error) {
   return would_block(error) ? PumpStatus::SourceEmpty : failed(PumpStatus::SourceFailed, error);
 }
 
-void Pump::rate(std::size_t count) {
-  if (count >= kStreamRead) {
+/// `is_cut`: there may have been more, but it was not to be read.
+void Pump::rate(std::size_t count, bool is_cut) {
+  if (count >= kStreamRead || is_cut) {
     streaming_ = std::min<std::uint8_t>(kSureness, static_cast<std::uint8_t>(streaming_ + 1));
   } else if (count < kSmallRead && streaming_ > 0) {
     --streaming_;

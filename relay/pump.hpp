@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <utility>
@@ -32,6 +33,7 @@ enum class PumpStatus : std::uint8_t {
   SourceEmpty,  ///< wait until the source is readable
   SinkFull,     ///< wait until the sink is writable
   Turn,         ///< others' turn; there may be more
+  Throttled,    ///< what was allowed has been read; there may be more
   Finished,     ///< the FIN of the source was passed on
   SourceFailed,
   SinkFailed,
@@ -39,8 +41,11 @@ enum class PumpStatus : std::uint8_t {
 
 class Pump {
  public:
-  /// Moves bytes until there is a reason to stop.
-  PumpStatus run(int source, int sink, const PumpTools& tools);
+  /// So many bytes are allowed that nobody counts them.
+  static constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
+  /// Moves bytes until there is a reason to stop; reads at most `allowed` from the source. What was
+  /// read before passes at any rate.
+  PumpStatus run(int source, int sink, const PumpTools& tools, std::uint64_t allowed = kUnlimited);
 
   /// From here on the end of the source counts as its failure: its reset was seen elsewhere, and
   /// the FIN that it looks like must not be passed on.
@@ -61,21 +66,25 @@ class Pump {
   /// Bytes that the sink took since the last call.
   [[nodiscard]] std::uint64_t take_moved() { return std::exchange(moved_, 0); }
 
-  /// Of those, the ones that went by splice.
+  /// Bytes that were read from the source since the last call.
+  [[nodiscard]] std::uint64_t take_read() { return std::exchange(read_, 0); }
+
+  /// Of those that the sink took, the ones that went by splice.
   [[nodiscard]] std::uint64_t take_spliced() { return std::exchange(spliced_, 0); }
 
  private:
   PumpStatus flush(int sink);
-  PumpStatus step(int source, int sink, const PumpTools& tools);
-  PumpStatus splice(int source, int sink, std::span<std::uint8_t> scratch);
+  PumpStatus step(int source, int sink, const PumpTools& tools, std::uint64_t most);
+  PumpStatus splice(int source, int sink, std::span<std::uint8_t> scratch, std::size_t most);
   PumpStatus copy(int source, int sink, std::span<std::uint8_t> scratch);
   PumpStatus peek(int source, int sink, std::span<std::uint8_t> scratch);
   PumpStatus finish(int sink);
   PumpStatus failed(PumpStatus status, int error);
   PumpStatus source_status(int error);
-  void rate(std::size_t count);
+  void rate(std::size_t count, bool is_cut);
 
   std::unique_ptr<SplicePipe> pipe_;
+  std::uint64_t read_ = 0;
   std::uint64_t moved_ = 0;
   std::uint64_t spliced_ = 0;
   int error_ = 0;

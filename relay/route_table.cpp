@@ -70,7 +70,22 @@ class HealthBook {
   std::map<std::pair<Endpoint, control::HealthCheck>, std::shared_ptr<HealthRecord>> records_;
 };
 
+std::unique_ptr<const AccessRules> make_rules(const Rare<control::Access>& access) {
+  return access.is_set() ? std::make_unique<const AccessRules>(*access) : nullptr;
+}
+
 }  // namespace
+
+void RouteState::set_bandwidth(const control::RouteLimits& limits) {
+  RouteBandwidth* known = bandwidth();
+  if (known == nullptr) {
+    if (limits.bandwidth == 0 && limits.bandwidth_per_client == 0) return;
+    known = new RouteBandwidth;
+  }
+  known->of_route.store(limits.bandwidth, std::memory_order_relaxed);
+  known->of_client.store(limits.bandwidth_per_client, std::memory_order_relaxed);
+  bandwidth_.store(known, std::memory_order_release);
+}
 
 std::shared_ptr<RouteState> LeavingStates::get(const std::string& name) const {
   if (const auto known = states_.find(name); known != states_.end()) {
@@ -96,6 +111,8 @@ Result<std::shared_ptr<const RouteTable>> RouteTable::build(control::Table table
   }
   const std::shared_ptr<RouteTable> built(new RouteTable);
   built->settings_ = table.settings;
+  built->access_ = make_rules(table.settings.access);
+  built->devices_ = PrefixSet(table.settings.devices);
   built->revision_ = table.revision;
   built->digest_ = digest != 0 ? digest : control::digest(table);
   built->routes_.reserve(table.routes.size());
@@ -107,8 +124,9 @@ Result<std::shared_ptr<const RouteTable>> RouteTable::build(control::Table table
     } else {
       auto state = old != nullptr ? (*old)->state : leaving.get(spec.name);
       auto records = health.records_for(spec);
+      auto rules = make_rules(spec.access);
       built->routes_.push_back(std::make_shared<const Route>(
-          Route{std::move(spec), std::move(state), std::move(records)}));
+          Route{std::move(spec), std::move(state), std::move(records), std::move(rules)}));
     }
   }
   built->index_routes();

@@ -15,16 +15,40 @@
 
 #include "common/control/messages.hpp"
 #include "common/result.hpp"
+#include "relay/access_rules.hpp"
 #include "relay/health_record.hpp"
+#include "relay/token_bucket.hpp"
 
 namespace adit::relay {
 
-/// What a route counts. Any thread may add; relaxed order is enough, nothing is decided by them.
+/// What a route counts. Any thread may add; relaxed order is enough, as nothing but the limit of
+/// its connections is decided by them.
 struct RouteState {
   std::atomic<std::uint64_t> active{0};       ///< connections open now
   std::atomic<std::uint64_t> connections{0};  ///< connections ever
   std::atomic<std::uint64_t> bytes_to_target{0};
   std::atomic<std::uint64_t> bytes_to_client{0};
+
+  RouteState() = default;
+
+  ~RouteState() { delete bandwidth_.load(std::memory_order_relaxed); }
+
+  RouteState(const RouteState&) = delete;
+  RouteState& operator=(const RouteState&) = delete;
+  RouteState(RouteState&&) = delete;
+  RouteState& operator=(RouteState&&) = delete;
+
+  /// Null until it first gets a limit; then the same for good. Any thread.
+  [[nodiscard]] RouteBandwidth* bandwidth() const {
+    return bandwidth_.load(std::memory_order_acquire);
+  }
+
+  /// Those of `limits` hold from now on, for connections that are open too. One thread (whoever
+  /// swaps tables).
+  void set_bandwidth(const control::RouteLimits& limits);
+
+ private:
+  std::atomic<RouteBandwidth*> bandwidth_{nullptr};
 };
 
 struct Route {
@@ -32,6 +56,7 @@ struct Route {
   std::shared_ptr<RouteState> state;  ///< never null
   /// Of spec.targets; null: there is one and no check, so nothing to choose.
   std::unique_ptr<const HealthRecords> health;
+  std::unique_ptr<const AccessRules> access;  ///< null: everybody is welcome
 };
 
 /// The RouteStates of names that left the table while connections still count in them: a name that
@@ -90,6 +115,12 @@ class RouteTable {
   /// By which the controller knows the table again: see control::Set.
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
 
+  /// For every route; null: everybody is welcome.
+  [[nodiscard]] const AccessRules* access() const { return access_.get(); }
+
+  /// Where devices come from (settings().devices).
+  [[nodiscard]] const PrefixSet& devices() const { return devices_; }
+
  private:
   /// Open addressing over the routes: `index` is the place in routes_ plus one, 0 means free. A
   /// power of two of them, at most half taken.
@@ -118,6 +149,8 @@ class RouteTable {
   Slots by_name_;     ///< by the route's own name
   std::vector<control::PublicPort> ports_;
   control::Settings settings_;
+  std::unique_ptr<const AccessRules> access_;
+  PrefixSet devices_;
   std::uint64_t revision_ = 0;
   std::uint64_t digest_ = 0;
 };

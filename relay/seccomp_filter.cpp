@@ -120,7 +120,8 @@ int add_conditional(void* filter) {
   for (const scmp_datum_t command : {F_GETPIPE_SZ, F_SETPIPE_SZ, F_GETFD, F_SETFD, F_GETFL}) {
     also(allow(SCMP_SYS(fcntl), {is_equal(1, command)}));
   }
-  also(allow(SCMP_SYS(ioctl), {is_equal(1, FIONBIO)}));  // libuv's way to non-blocking
+  also(allow(SCMP_SYS(ioctl), {is_equal(1, FIONBIO)}));      // libuv's way to non-blocking
+  also(allow(SCMP_SYS(ioctl), {is_equal(1, SIOCGIFNAME)}));  // by which interface a client came
   also(allow(SCMP_SYS(prlimit64), {is_equal(0, 0), is_equal(2, 0)}));
   also(allow(SCMP_SYS(prctl), {is_equal(0, PR_SET_NAME)}));
   also(allow(SCMP_SYS(tgkill), {is_equal(0, self)}));

@@ -26,9 +26,9 @@ std::optional<SplicePipe> SplicePipe::create() {
   return SplicePipe(std::move(read_end), std::move(write_end), static_cast<std::size_t>(capacity));
 }
 
-IoResult SplicePipe::fill_from(int socket) {
+IoResult SplicePipe::fill_from(int socket, std::size_t most) {
   while (true) {
-    const ssize_t count = ::splice(socket, nullptr, write_end_.get(), nullptr, capacity_, kFlags);
+    const ssize_t count = ::splice(socket, nullptr, write_end_.get(), nullptr, most, kFlags);
     if (count > 0) {
       held_ += static_cast<std::size_t>(count);
       return {IoStatus::Done, static_cast<std::size_t>(count)};

@@ -29,9 +29,9 @@ class SplicePipe {
   /// (pipe-user-pages-soft) allows no more; nothing if not even that or no descriptor is to be had.
   static std::optional<SplicePipe> create();
 
-  /// Moves what `socket` has and the pipe takes. WantRead: the socket is empty, or the pipe is full
-  /// (then `held` is not 0).
-  IoResult fill_from(int socket);
+  /// Moves what `socket` has and the pipe takes, at most `most` bytes (> 0). WantRead: the socket
+  /// is empty, or the pipe is full (then `held` is not 0).
+  IoResult fill_from(int socket, std::size_t most = kLargePipe);
   /// Moves what is held into `socket`. WantWrite: the socket takes nothing now.
   IoResult drain_to(int socket);
   /// Puts `bytes` (≤ kSmallPipe) into the empty pipe; false if it did not take them all.

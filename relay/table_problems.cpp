@@ -83,6 +83,10 @@ void check_settings(const control::Table& table, Problems& out) {
   need_some("limits.connections", settings.limits.connections);
   need_some("limits.connections_per_client", settings.limits.connections_per_client);
   need_some("limits.rate_per_client", settings.limits.rate_per_client);
+  for (const auto& what : problems_of(*settings.access)) out.add("settings: " + what);
+  if (settings.access->from != control::Audience::Public || !settings.access->grants.empty()) {
+    out.add("settings: access: only allow and deny can be for everything");
+  }
 }
 
 /// Which of many keys were seen before: one flat array of places, so that 100 000 keys cost one
@@ -176,6 +180,17 @@ void check_alpn(const control::Route& route, Which which, Problems& out) {
   }
 }
 
+template <class Which>
+void check_policy(const control::Route& route, Which which, Problems& out) {
+  if (route.access.is_set()) {
+    for (const auto& what : problems_of(*route.access)) {
+      out.add(fmt::format("{}: {}", which(), what));
+    }
+  }
+  if (!route.limits.is_set()) return;
+  for (const auto& what : problems_of(*route.limits)) out.add(fmt::format("{}: {}", which(), what));
+}
+
 /// One port speaks one protocol; ports that the kernel chooses are two.
 void check_protocols(const std::vector<control::Route>& routes, Problems& out) {
   std::set<control::PublicPort> seen;
@@ -229,6 +244,7 @@ std::vector<std::string> find_problems(const control::Table& table) {
     check_raw(route, which, out);
     check_targets(route, which, out);
     check_alpn(route, which, out);
+    check_policy(route, which, out);
   }
   return out.take();
 }

@@ -112,6 +112,7 @@ void TableService::swap_table(std::shared_ptr<const RouteTable> table) {
     previous_ = before;
     previous_timer_.start(std::max(before->settings().timeouts.hello, Milliseconds{1}));
   }
+  for (const auto& route : table_->routes()) route->state->set_bandwidth(*route->spec.limits);
   WorkerUpdate update{table_, previous_, {}, 0};
   for (const auto& [address, port] : ports_) {
     const bool is_chosen = address.port == 0 && address.protocol == control::Protocol::Tls;

@@ -14,7 +14,6 @@ namespace adit::relay {
 
 namespace {
 constexpr Milliseconds kAcceptPause{200};
-constexpr Seconds kReportTime{60};
 /// Of connections that were relayed; for the others see RefusalLog.
 constexpr std::uint32_t kEndLinesPerSecond = 100;
 constexpr std::uint32_t kTroubleLinesPerMinute = 10;
@@ -212,6 +211,9 @@ void Worker::fire(TimerNode& node) {
 
 void Worker::take(UniqueFd fd, const Endpoint& client, control::PublicPort port) {
   counters_.accepted.add(1);
+  if (is_denied(client.address)) {
+    return refuse(std::move(fd), client, CloseReason::RefusedByRelayAccess);
+  }
   // A load balancer is nobody's client: who it speaks for is asked once it has said so.
   const bool is_unnamed = is_balancer(client.address);
   const AdmitResult result = is_unnamed ? shared_->admission.admit_unnamed()
@@ -248,6 +250,12 @@ void Worker::release(const IpAddress& client, bool is_unnamed) {
   } else {
     shared_->admission.release(client);
   }
+}
+
+/// By name, so to say: who is only in no list of those to let in may bring an ACME challenge.
+bool Worker::is_denied(const IpAddress& client) const {
+  const AccessRules* rules = table_ ? table_->access() : nullptr;
+  return rules != nullptr && rules->judge(client, wall_now()) == AccessVerdict::Denied;
 }
 
 void Worker::refuse(UniqueFd fd, const Endpoint& client, CloseReason reason) {
@@ -353,41 +361,6 @@ void Worker::retry_accepting(const control::ListenAddress& address, int error) {
 void Worker::resume_accepting() {
   is_paused_ = false;
   for (const auto& listener : listeners_) listener->resume();
-}
-
-// --- log
-
-bool Worker::may_log_end(CloseReason reason, const IpAddress& client) {
-  if (!log::is_enabled(log::Level::Info)) return false;
-  const bool may = is_unserved(reason) ? shared_->refusals.allows(reason, client, now())
-                                       : end_lines_.allows(now());
-  if (!may && !report_node_.is_armed()) arm(report_node_, now() + kReportTime);
-  return may;
-}
-
-void Worker::log_end(const Connection& connection) {
-  if (!may_log_end(connection.reason(), connection.client().address)) return;
-  const auto& route = connection.route();
-  const auto duration = std::chrono::duration_cast<Milliseconds>(now() - connection.started());
-  log::info(
-      "relay: connection closed conn={} client={} host={} target={} to_target={} to_client={} "
-      "spliced={} ms={} reason={}",
-      connection.id(), connection.client(), connection.host() ? connection.host()->display() : "-",
-      route ? connection.target().to_string() : "-", connection.bytes_to_target(),
-      connection.bytes_to_client(), connection.spliced_bytes(), duration.count(),
-      to_string(connection.reason()));
-}
-
-void Worker::report_suppressed() {
-  // Of all workers: who reports first reports for the others too.
-  for (const RefusalLog::Count& count : shared_->refusals.take_counts()) {
-    log::info("relay: {} more {} reason={} clients={}{}", count.refusals,
-              is_early_leave(count.reason) ? "left" : "refused", to_string(count.reason),
-              count.clients, count.has_more_clients ? "+" : "");
-  }
-  if (const std::uint64_t count = end_lines_.take_suppressed(); count > 0) {
-    log::info("relay: {} more connections closed", count);
-  }
 }
 
 }  // namespace adit::relay

@@ -135,6 +135,10 @@ class Worker {
 
   [[nodiscard]] PumpTools tools() { return {&pipes_, scratch_, now()}; }
 
+  [[nodiscard]] const RouteTable& table() const { return *table_; }
+
+  [[nodiscard]] Admission& admission() { return shared_->admission; }
+
   [[nodiscard]] const control::Timeouts& timeouts() const { return table_->settings().timeouts; }
 
   [[nodiscard]] std::span<std::uint8_t> scratch() { return scratch_; }
@@ -181,6 +185,7 @@ class Worker {
   [[nodiscard]] bool is_balancer(const IpAddress& address) const;
   void release(const IpAddress& client, bool is_unnamed);
   void refuse(UniqueFd fd, const Endpoint& client, CloseReason reason);
+  [[nodiscard]] bool is_denied(const IpAddress& client) const;
   [[nodiscard]] bool may_log_end(CloseReason reason, const IpAddress& client);
   void log_end(const Connection& connection);
   void report_suppressed();

@@ -61,24 +61,6 @@ bool read(Bytes bytes, AlpnTarget& out) {
   });
 }
 
-bool read(Bytes bytes, IpPrefix& out) {
-  IpAddress address;
-  std::uint8_t length = 0;
-  const bool is_whole = for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
-    switch (tag) {
-      case 1:
-        return read(value, address);
-      case 2:
-        return read(value, length);
-      default:
-        return true;
-    }
-  });
-  if (!is_whole || length > address.bits()) return false;
-  out = IpPrefix(address, length);
-  return true;
-}
-
 std::optional<Route> read_route(Bytes bytes) {
   std::optional<HostPattern> pattern;
   std::string pattern_text;
@@ -116,6 +98,10 @@ std::optional<Route> read_route(Bytes bytes) {
         return read(value, route.alpn.emplace_back());
       case 10:
         return read(value, route.check, HealthCheck::Tls);
+      case 11:
+        return read(value, route.access);
+      case 12:
+        return read(value, route.limits);
       default:
         return true;
     }
@@ -159,6 +145,12 @@ bool read(Bytes bytes, Settings& out) {
         return read(value, out.accept_proxy.emplace_back());
       case 6:
         return append(value, out.source_addresses);
+      case 7:
+        return read(value, out.access);
+      case 8:
+        return append(value, out.devices);
+      case 9:
+        return read(value, out.tunnel);
       default:
         return true;
     }

@@ -86,6 +86,38 @@ void write(FieldWriter& out, const IpPrefix& value) {
   out.number(2, value.length());
 }
 
+void write_all(FieldWriter& out, std::uint16_t tag, const std::vector<IpPrefix>& prefixes) {
+  for (const IpPrefix& prefix : prefixes) {
+    out.nested(tag, [&](FieldWriter& inner) { write(inner, prefix); });
+  }
+}
+
+void write(FieldWriter& out, const Access& value) {
+  out.number_unless_0(1, static_cast<std::uint64_t>(value.from));
+  write_all(out, 2, value.allow);
+  write_all(out, 3, value.deny);
+  for (const Grant& grant : value.grants) {
+    out.nested(4, [&](FieldWriter& inner) {
+      write(inner, grant.prefix);
+      inner.number(3, grant.until);
+    });
+  }
+}
+
+void write(FieldWriter& out, const RouteLimits& value) {
+  out.number_unless_0(1, value.connections);
+  out.number_unless_0(2, value.connections_per_client);
+  out.number_unless_0(3, value.rate_per_client);
+  out.number_unless_0(4, value.bandwidth);
+  out.number_unless_0(5, value.bandwidth_per_client);
+}
+
+/// A value that is not there is not written: a table without it has the bytes that it always had.
+template <class T>
+void write(FieldWriter& out, std::uint16_t tag, const Rare<T>& value) {
+  if (value.is_set()) out.nested(tag, [&](FieldWriter& inner) { write(inner, *value); });
+}
+
 void write(FieldWriter& out, const Route& value) {
   out.text(1, value.name);
   out.text(2, value.pattern.wire_text());
@@ -104,6 +136,8 @@ void write(FieldWriter& out, const Route& value) {
     out.nested(9, [&](FieldWriter& inner) { write(inner, each); });
   }
   if (value.check != HealthCheck::None) out.number(10, static_cast<std::uint64_t>(value.check));
+  write(out, 11, value.access);
+  write(out, 12, value.limits);
 }
 
 void write(FieldWriter& out, const Timeouts& value) {
@@ -125,10 +159,11 @@ void write(FieldWriter& out, const Settings& value) {
   out.nested(2, [&](FieldWriter& inner) { write(inner, value.timeouts); });
   out.nested(3, [&](FieldWriter& inner) { write(inner, value.limits); });
   out.number(4, static_cast<std::uint64_t>(value.privacy));
-  for (const IpPrefix& prefix : value.accept_proxy) {
-    out.nested(5, [&](FieldWriter& inner) { write(inner, prefix); });
-  }
+  write_all(out, 5, value.accept_proxy);
   for (const IpAddress& address : value.source_addresses) out.address(6, address);
+  write(out, 7, value.access);
+  write_all(out, 8, value.devices);
+  if (!value.tunnel.empty()) out.text(9, value.tunnel);
 }
 
 void write(FieldWriter& out, const Table& value) {

@@ -83,6 +83,9 @@ inline bool read(Bytes bytes, IpAddress& out) {
   return true;
 }
 
+/// A whole prefix without host bits; decode_policy.cpp.
+bool read(Bytes bytes, IpPrefix& out);
+
 template <class T>
 bool append(Bytes bytes, std::vector<T>& out) {
   return read(bytes, out.emplace_back());
@@ -98,10 +101,20 @@ requires(std::is_enum_v<Enum>) bool read(Bytes bytes, Enum& out, Enum last) {
   return true;
 }
 
+template <class T>
+bool read(Bytes bytes, Rare<T>& out) {
+  T value;
+  if (!read(bytes, value)) return false;
+  out = std::move(value);
+  return true;
+}
+
 // Structs that others hold.
 bool read(Bytes bytes, ListenAddress& out);  // decode_table.cpp
 bool read(Bytes bytes, Limits& out);         //
 bool read(Bytes bytes, Table& out);          //
+bool read(Bytes bytes, Access& out);         // decode_policy.cpp
+bool read(Bytes bytes, RouteLimits& out);    //
 bool read(Bytes bytes, ListenerStats& out);  // decode.cpp
 bool read(Bytes bytes, RouteStats& out);     //
 

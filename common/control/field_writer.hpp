@@ -22,6 +22,10 @@ class FieldWriter {
     out_.u64(value);
   }
 
+  void number_unless_0(std::uint16_t tag, std::uint64_t value) {
+    if (value != 0) number(tag, value);
+  }
+
   void text(std::uint16_t tag, std::string_view value) {
     header(tag, value.size());
     out_.text(value);

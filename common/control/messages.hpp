@@ -14,8 +14,10 @@
 
 #include "common/clock.hpp"
 #include "common/control/connection_messages.hpp"
+#include "common/control/policy.hpp"
 #include "common/host_name.hpp"
 #include "common/net/ip_address.hpp"
+#include "common/rare.hpp"
 
 namespace adit::control {
 
@@ -132,6 +134,8 @@ struct Route {
   std::vector<AlpnTarget> alpn = {};  ///< instead of `targets`: the first one that a client offers
   /// Of `port`: Tls, or Raw, which has the pattern "*" and no `http`.
   Protocol protocol = Protocol::Tls;
+  Rare<Access> access = {};
+  Rare<RouteLimits> limits = {};
 
   [[nodiscard]] PublicPort public_port() const { return {port, protocol}; }
 
@@ -173,6 +177,9 @@ struct Settings {
   /// Further addresses of this machine to dial the targets of sites from (but kDirectSite):
   /// each has the kernel's range of ports for each target once more.
   std::vector<IpAddress> source_addresses = {};
+  Rare<Access> access = {};            ///< for every route: `allow` and `deny` only
+  std::vector<IpPrefix> devices = {};  ///< from where devices come
+  std::string tunnel = {};             ///< the interface that they come by; empty: none does
 
   bool operator==(const Settings&) const = default;
 };

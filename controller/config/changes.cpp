@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "controller/config/ownership.hpp"
+#include "controller/config/policy_fields.hpp"
 #include "controller/config/proxy_fields.hpp"
 #include "controller/config/resource_json.hpp"
 
@@ -109,7 +110,8 @@ std::string shown_targets(const std::vector<control::Target>& targets) {
 std::string summary(const Resources& all, const Host& host) {
   const std::string target = shown_targets(targets_of(all, host));
   const std::string port = host.port ? fmt::format("; port {}", *host.port) : "";
-  return fmt::format("site {}; target {}{}{}", host.site, target, port, to_targets(all, host));
+  return fmt::format("site {}; target {}{}{}{}", host.site, target, port, to_targets(all, host),
+                     policy_summary(host.access, host.limits));
 }
 
 template <class T>

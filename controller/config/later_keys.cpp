@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "common/host_name.hpp"
+#include "controller/config/policy_fields.hpp"
 #include "controller/config/proxy_fields.hpp"
 #include "controller/config/units.hpp"
 #include "controller/config/utf8.hpp"
@@ -37,22 +38,6 @@ void check_form(Reader& reader, const Value& value,
 
 void any_text(Reader& reader, const Value& value, Nothing&) {
   (void)reader.text(value);
-}
-
-void any_count(Reader& reader, const Value& value, Nothing&) {
-  (void)reader.count(value, 1, 1'000'000'000);
-}
-
-void any_rate(Reader& reader, const Value& value, Nothing&) {
-  (void)reader.rate(value);
-}
-
-void any_bandwidth(Reader& reader, const Value& value, Nothing&) {
-  const auto written = reader.text(value);
-  if (!written) return;
-  if (const auto parsed = parse_bandwidth(*written); !parsed) {
-    reader.problem(value, parsed.error().what);
-  }
 }
 
 void any_duration(Reader& reader, const Value& value, Nothing&) {
@@ -90,18 +75,6 @@ void form_of(Reader& reader, const Value& value, Nothing&) {
   (void)kRead(reader, value);
 }
 
-/// A map that is not in this version unless it is empty; the form of its members is checked first.
-template <std::size_t kSize>
-void later_map(Reader& reader, const Value& value, std::string_view what,
-               const std::array<Field<Nothing>, kSize>& fields) {
-  const std::size_t before = reader.problems.size();
-  check_form(reader, value, fields);
-  const bool is_empty = value.is_null() || value.node.entries.empty();
-  if (!is_empty && reader.problems.size() == before) {
-    reader.not_in_this_version(value, what, kLeaveOut);
-  }
-}
-
 /// Named resources of a kind that is not in this version.
 template <std::size_t kSize>
 void later_resources(Reader& reader, const Value& value, std::string_view what,
@@ -113,8 +86,14 @@ void later_resources(Reader& reader, const Value& value, std::string_view what,
   }
 }
 
-void later_from(Reader& reader, const Value& value, Nothing&) {
-  later_choice(reader, value, {"public", "devices"});
+void any_access(Reader& reader, const Value& value, Nothing&) {
+  control::Access ignored;
+  read_access(reader, value, ignored);
+}
+
+void any_limits(Reader& reader, const Value& value, Nothing&) {
+  control::RouteLimits ignored;
+  read_route_limits(reader, value, ignored);
 }
 
 void any_policy(Reader& reader, const Value& value, Nothing&) {
@@ -199,32 +178,9 @@ void later_check(Reader& reader, const Value& value) {
   later_choice(reader, value, {"none", "tcp", "tls"});
 }
 
-void later_access(Reader& reader, const Value& value) {
-  constexpr std::array<Field<Nothing>, 3> kFields{{{"from", later_from},
-                                                   {"allow", form_of<later_prefixes>},
-                                                   {"deny", form_of<later_prefixes>}}};
-  check_form(reader, value, kFields);
-}
-
 void later_host_dns(Reader& reader, const Value& value) {
   constexpr std::array<Field<Nothing>, 2> kFields{{{"proxied", any_proxied}, {"ttl", any_ttl}}};
   check_form(reader, value, kFields);
-}
-
-void later_host_limits(Reader& reader, const Value& value) {
-  constexpr std::array<Field<Nothing>, 5> kFields{{{"connections", any_count},
-                                                   {"connections_per_client", any_count},
-                                                   {"rate_per_client", any_rate},
-                                                   {"bandwidth", any_bandwidth},
-                                                   {"bandwidth_per_client", any_bandwidth}}};
-  later_map(reader, value, "a limit per host", kFields);
-}
-
-void later_prefixes(Reader& reader, const Value& value) {
-  const auto items = reader.list(value, "[192.0.2.0/24]");
-  bool is_right = !items.empty();
-  for (const Value& item : items) is_right = reader.prefix(item).has_value() && is_right;
-  if (is_right) reader.not_in_this_version(value, "a list of networks here", kLeaveOut);
 }
 
 void later_dns(Reader& reader, const Value& value) {
@@ -240,8 +196,8 @@ void later_ports(Reader& reader, const Value& value) {
                                                    {"targets", any_targets},
                                                    {"check", form_of<later_check>},
                                                    {"proxy_protocol", form_of<read_proxy_protocol>},
-                                                   {"access", form_of<later_access>},
-                                                   {"limits", form_of<later_host_limits>},
+                                                   {"access", any_access},
+                                                   {"limits", any_limits},
                                                    {"drain", any_duration}}};
   later_resources(reader, value, "a raw port", kFields);
 }

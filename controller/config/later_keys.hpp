@@ -7,16 +7,13 @@
 namespace adit::config {
 
 /// Fields of one resource that are refused unless they have their default.
-void later_gateway(Reader& reader, const Value& value);      ///< router | host
-void later_netmap(Reader& reader, const Value& value);       ///< a prefix, or a map of prefixes
-void later_mtu(Reader& reader, const Value& value);          ///< 1280..9000
-void later_nat(Reader& reader, const Value& value);          ///< true | false
-void later_resolver(Reader& reader, const Value& value);     ///< an address, with or without a port
-void later_check(Reader& reader, const Value& value);        ///< none | tcp | tls
-void later_access(Reader& reader, const Value& value);       ///< {from, allow, deny}
-void later_host_dns(Reader& reader, const Value& value);     ///< {proxied, ttl}
-void later_host_limits(Reader& reader, const Value& value);  ///< {connections, …, bandwidth, …}
-void later_prefixes(Reader& reader, const Value& value);     ///< a list of prefixes
+void later_gateway(Reader& reader, const Value& value);   ///< router | host
+void later_netmap(Reader& reader, const Value& value);    ///< a prefix, or a map of prefixes
+void later_mtu(Reader& reader, const Value& value);       ///< 1280..9000
+void later_nat(Reader& reader, const Value& value);       ///< true | false
+void later_resolver(Reader& reader, const Value& value);  ///< an address, with or without a port
+void later_check(Reader& reader, const Value& value);     ///< none | tcp | tls
+void later_host_dns(Reader& reader, const Value& value);  ///< {proxied, ttl}
 
 /// The top-level keys `dns`, `ports` and `devices`; an empty map is fine.
 void later_dns(Reader& reader, const Value& value);

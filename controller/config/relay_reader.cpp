@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "controller/config/later_keys.hpp"
+#include "controller/config/policy_fields.hpp"
 #include "controller/config/proxy_fields.hpp"
 #include "controller/config/resource_fields.hpp"
 #include "controller/config/resource_reader.hpp"
@@ -112,6 +113,10 @@ void read_privacy(Reader& reader, const Value& value, Relay& out) {
   out.privacy = *word == "full" ? Privacy::Full : *word == "hash" ? Privacy::Hash : Privacy::None;
 }
 
+void read_the_access(Reader& reader, const Value& value, Relay& out) {
+  read_relay_access(reader, value, out.access);
+}
+
 constexpr std::array<Field<Relay>, 10> kRelayFields{{
     {"owner", read_owner<Relay>},
     {"addresses", read_addresses},
@@ -120,7 +125,7 @@ constexpr std::array<Field<Relay>, 10> kRelayFields{{
     {"timeouts", read_timeouts},
     {"limits", read_limits},
     {"source_addresses", read_source_addresses},
-    {"access", later<later_access, Relay>},
+    {"access", read_the_access},
     {"accept_proxy", read_accept_proxy},
     {"privacy", read_privacy},
 }};

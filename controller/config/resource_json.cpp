@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "controller/config/policy_fields.hpp"
 #include "controller/config/proxy_fields.hpp"
 #include "controller/config/resource_reader.hpp"
 #include "controller/config/units.hpp"
@@ -109,6 +110,8 @@ json to_json(const Host& host) {
   for (const auto& [protocol, target] : host.alpn) {
     out["alpn"].push_back(json::object({{protocol, target.to_string()}}));
   }
+  if (auto access = to_json(host.access); !access.empty()) out["access"] = std::move(access);
+  if (auto limits = to_json(host.limits); !limits.empty()) out["limits"] = std::move(limits);
   return out;
 }
 
@@ -128,6 +131,7 @@ json to_json(const Relay& relay) {
   out["limits"] = {{"connections", relay.limits.connections},
                    {"connections_per_client", relay.limits.connections_per_client},
                    {"rate_per_client", fmt::format("{}/s", relay.limits.rate_per_client)}};
+  if (auto access = to_json(relay.access); !access.empty()) out["access"] = std::move(access);
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "controller/config/later_keys.hpp"
+#include "controller/config/policy_fields.hpp"
 #include "controller/config/proxy_fields.hpp"
 #include "controller/config/resource_fields.hpp"
 #include "controller/config/utf8.hpp"
@@ -241,6 +242,14 @@ void read_http(Reader& reader, const Value& value, Host& out) {
   if (word == "off") out.http = std::nullopt;
 }
 
+void read_host_access(Reader& reader, const Value& value, Host& out) {
+  read_access(reader, value, out.access);
+}
+
+void read_host_limits(Reader& reader, const Value& value, Host& out) {
+  read_route_limits(reader, value, out.limits);
+}
+
 constexpr std::array<Field<Host>, 15> kHostFields{{
     {"owner", read_owner<Host>},
     {"site", read_host_site},
@@ -253,10 +262,10 @@ constexpr std::array<Field<Host>, 15> kHostFields{{
     {"http_proxy_protocol", read_http_proxy<Host>},
     {"check", read_check},
     {"alpn", read_alpn},
-    {"access", later<later_access, Host>},
+    {"access", read_host_access},
     {"http", read_http},
     {"dns", later<later_host_dns, Host>},
-    {"limits", later<later_host_limits, Host>},
+    {"limits", read_host_limits},
 }};
 
 // --- documents

@@ -52,6 +52,8 @@ struct Host {
   std::optional<control::ProxyProtocol> proxy_protocol;  ///< to the TLS targets; else the site's
   std::optional<control::ProxyProtocol> http_proxy_protocol;
   std::vector<control::AlpnTarget> alpn;  ///< in the order in which they are tried
+  control::Access access;
+  control::RouteLimits limits;
 
   bool operator==(const Host&) const = default;
 };
@@ -66,6 +68,7 @@ struct Relay {
   Privacy privacy = Privacy::Full;
   std::vector<IpPrefix> accept_proxy;  ///< load balancers whose PROXY header is believed; sorted
   std::vector<IpAddress> source_addresses = {};  ///< further ones to dial the sites' targets from
+  control::Access access;                        ///< for every host: `allow` and `deny`
 
   bool operator==(const Relay&) const = default;
 };

@@ -119,4 +119,11 @@ Result<std::uint64_t> parse_bandwidth(std::string_view text) {
               fmt::format("\"{}\" is not a bandwidth (like 500kbit, 50Mbit or 1Gbit)", text));
 }
 
+std::string format_bandwidth(std::uint64_t bits) {
+  for (const Unit& unit : kBandwidthUnits) {
+    if (bits % unit.factor == 0) return fmt::format("{}{}", bits / unit.factor, unit.name);
+  }
+  return fmt::format("{}bit", bits);
+}
+
 }  // namespace adit::config

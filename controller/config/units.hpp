@@ -22,5 +22,7 @@ Result<std::uint32_t> parse_count(std::string_view text, std::uint32_t least, st
 Result<std::uint32_t> parse_rate(std::string_view text);
 /// "50Mbit" (bit, kbit, Mbit, Gbit; powers of 1000): bits per second, from 1 to 10^15.
 Result<std::uint64_t> parse_bandwidth(std::string_view text);
+/// The same text again: the largest unit that divides it. `bits` > 0.
+std::string format_bandwidth(std::uint64_t bits);
 
 }  // namespace adit::config

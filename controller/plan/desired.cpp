@@ -67,6 +67,8 @@ control::Route route_of(const config::Resources& resources, const config::Relay&
   }
   route.proxy_protocol = config::proxy_protocol_of(resources, host);
   route.alpn = host.alpn;
+  route.access = host.access;
+  route.limits = host.limits;
   return route;
 }
 
@@ -74,9 +76,10 @@ control::Table table_of(const config::Resources& resources, std::uint64_t revisi
   const config::Relay relay = resources.relay.value_or(config::Relay{});
   control::Table out;
   out.revision = revision;
-  out.settings = {relay.addresses, relay.timeouts, relay.limits, relay.privacy,
-                  relay.source_addresses};
+  out.settings = {relay.addresses, relay.timeouts, relay.limits, relay.privacy};
   out.settings.accept_proxy = relay.accept_proxy;
+  out.settings.source_addresses = relay.source_addresses;
+  out.settings.access = relay.access;
   if (out.settings.addresses.empty()) out.settings.addresses.push_back(any_address());
   out.routes.reserve(resources.hosts.size());
   for (const auto& [name, host] : resources.hosts) {

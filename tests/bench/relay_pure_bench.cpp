@@ -11,9 +11,11 @@
 
 #include "relay/admission.hpp"
 #include "relay/client_hello.hpp"
+#include "relay/prefix_set.hpp"
 #include "relay/route_table.hpp"
 #include "relay/timer_wheel.hpp"
 #include "tests/support/client_hello_builder.hpp"
+#include "tests/support/random.hpp"
 #include "tests/support/tables.hpp"
 
 namespace {
@@ -130,11 +132,34 @@ void measure_admission_and_timers() {
   });
 }
 
+void measure_prefixes() {
+  test::Random random(1);
+  std::vector<IpPrefix> prefixes;
+  for (std::size_t i = 0; i < kRoutes; ++i) {
+    const IpAddress address(random.bytes(i % 2 == 0 ? 4 : 16));
+    prefixes.emplace_back(address, static_cast<unsigned>(random.number(8, i % 2 == 0 ? 32 : 64)));
+  }
+  auto begin = cpu_time();
+  const PrefixSet set(prefixes);
+  const std::chrono::duration<double, std::milli> took = cpu_time() - begin;
+  std::printf("%-58s %9.1f ms\n", "build a set of 100 000 prefixes (half of them IPv6)",
+              took.count());
+  std::printf("%-58s %9zu bytes\n", "memory of a prefix", set.memory_bytes() / kRoutes);
+  std::vector<IpAddress> clients;
+  for (std::size_t i = 0; i < kRoutes; ++i) {
+    clients.push_back(random.one_in(2) ? prefixes[random.below(kRoutes)].address()
+                                       : IpAddress(random.bytes(random.one_in(2) ? 4 : 16)));
+  }
+  measure("look an address up among 100 000 prefixes", 5'000'000,
+          [&](std::size_t i) { sink += set.longest(clients[i % kRoutes]).value_or(1); });
+}
+
 }  // namespace
 
 int main() {
   measure_hellos();
   measure_routes();
+  measure_prefixes();
   measure_admission_and_timers();
   std::printf("sizeof: reader %zu, timer node %zu, timer wheel %zu bytes (%zu)\n",
               sizeof(ClientHelloReader), sizeof(TimerNode), sizeof(TimerWheel), sink % 10);

@@ -46,6 +46,35 @@ HostPattern random_pattern(Random& random) {
   return HostPattern::parse(random.one_in(2) ? name : "*." + name).value();
 }
 
+IpPrefix random_prefix(Random& random) {
+  const IpAddress address = random_address(random);
+  return {address, static_cast<unsigned>(random.number(0, address.bits()))};
+}
+
+std::vector<IpPrefix> random_prefixes(Random& random) {
+  std::vector<IpPrefix> out;
+  for (std::size_t i = random.below(4); i > 0; --i) out.push_back(random_prefix(random));
+  return out;
+}
+
+Access random_access(Random& random) {
+  Access out;
+  if (random.one_in(2)) return out;
+  out.from = random.one_in(2) ? Audience::Public : Audience::Devices;
+  out.allow = random_prefixes(random);
+  out.deny = random_prefixes(random);
+  for (std::size_t i = random.below(3); i > 0; --i) {
+    out.grants.push_back({random_prefix(random), random_u64(random)});
+  }
+  return out;
+}
+
+RouteLimits random_limits(Random& random) {
+  if (random.one_in(2)) return {};
+  return {random_u32(random), random_u32(random), random_u32(random), random_u64(random),
+          random_u64(random)};
+}
+
 Table random_table(Random& random) {
   Table table;
   table.revision = random_u64(random);
@@ -62,6 +91,9 @@ Table random_table(Random& random) {
         address, static_cast<unsigned>(random.number(0, address.bits())));
     table.settings.source_addresses.push_back(random_address(random));
   }
+  table.settings.access = random_access(random);
+  table.settings.devices = random_prefixes(random);
+  table.settings.tunnel = random_text(random);
   for (std::size_t i = random.below(6); i > 0; --i) {
     Route route{.name = random_text(random),
                 .pattern = random_pattern(random),
@@ -78,6 +110,8 @@ Table random_table(Random& random) {
     for (std::size_t a = random.below(3); a > 0; --a) {
       route.alpn.push_back({random_text(random), {random_address(random), random_u16(random)}});
     }
+    route.access = random_access(random);
+    route.limits = random_limits(random);
     table.routes.push_back(std::move(route));
   }
   return table;

@@ -1,5 +1,8 @@
 // For random resources: JSON and YAML lead back to the same value, and validation agrees with a
 // naive check of every pair.
+#include <set>
+#include <vector>
+
 #include "controller/config/ownership.hpp"
 #include "controller/config/resource_json.hpp"
 #include "tests/property/plan_generator.hpp"
@@ -64,7 +67,18 @@ Host any_host(Generator& random) {
   for (const char* protocol : {"h2", "acme-tls/1", "http/1.1"}) {
     if (random.once_in(4)) out.alpn.push_back({protocol, random.any_endpoint()});
   }
+  // Of other lengths, so that none is in both.
+  if (random.once_in(3)) out.access.allow = any_prefixes(random, 24);
+  if (random.once_in(3)) out.access.deny = any_prefixes(random, 25);
+  if (random.once_in(3)) out.limits = {random.below(1000), 0, random.below(9), 0, 8'000};
+  if (random.once_in(3)) out.limits.bandwidth = 8'000 + random.below(1'000'000'000);
   return out;
+}
+
+std::vector<IpPrefix> any_prefixes(Generator& random, unsigned length) {
+  std::set<IpPrefix> out;
+  for (std::uint32_t n = random.below(4); n > 0; --n) out.emplace(random.any_address(), length);
+  return {out.begin(), out.end()};
 }
 
 Relay any_relay(Generator& random) {

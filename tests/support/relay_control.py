@@ -62,6 +62,28 @@ def as_address(value):
 # --- a table, from plain dictionaries
 
 
+def encode_prefix(text):
+    network = ipaddress.ip_network(text)
+    return field(1, network.network_address.packed) + number(2, network.prefixlen)
+
+
+def encode_access(access):
+    """{"from": "devices", "allow": [CIDR], "deny": [CIDR], "grants": {CIDR: unix seconds}}"""
+    out = number(1, 1) if access.get("from") == "devices" else b""
+    out += b"".join(field(2, encode_prefix(p)) for p in access.get("allow", []))
+    out += b"".join(field(3, encode_prefix(p)) for p in access.get("deny", []))
+    return out + b"".join(field(4, encode_prefix(p) + number(3, until))
+                          for p, until in access.get("grants", {}).items())
+
+
+def encode_route_limits(limits):
+    """Bandwidths in bits per second."""
+    names = ["connections", "connections_per_client", "rate_per_client", "bandwidth",
+             "bandwidth_per_client"]
+    assert set(limits) <= set(names), limits
+    return b"".join(number(i + 1, limits[n]) for i, n in enumerate(names) if n in limits)
+
+
 def encode_route(route):
     out = text(1, route.get("name", "host/" + route["pattern"])) + text(2, route["pattern"])
     out += number(3, route.get("port", 0)) + text(4, route.get("site", "direct"))
@@ -82,6 +104,10 @@ def encode_route(route):
         out += number(13, PROTOCOLS.index(route["protocol"]))
     if "check" in route:
         out += number(10, CHECKS.index(route["check"]))
+    if "access" in route:
+        out += field(11, encode_access(route["access"]))
+    if "limits" in route:
+        out += field(12, encode_route_limits(route["limits"]))
     return out
 
 
@@ -93,7 +119,8 @@ def proxy_protocol(tag, described):
 def encode_table(table):
     """{"revision", "routes": [{"pattern", "port", "target": (ip, port), "proxy_protocol": "none" | "v1" | "v2",
     "alpn": [(protocol, (ip, port)), ...], ...}], "addresses", "timeouts": {"hello": ms, ...}, "limits": {...},
-    "privacy", "accept_proxy": [network, ...]}"""
+    "privacy", "accept_proxy": [network, ...], "access": {...}, "devices": [CIDR],
+    "tunnel": interface}"""
     settings = b"".join(address(1, a) for a in table.get("addresses", ["127.0.0.1"]))
     timeouts = {"hello": 10000, "connect": 5000, "hold": 30000, "idle": 3600000,
                 "half_closed": 300000}
@@ -108,6 +135,11 @@ def encode_table(table):
     for network in map(ipaddress.ip_network, table.get("accept_proxy", [])):
         settings += field(5, address(1, network.network_address) + number(2, network.prefixlen))
     settings += b"".join(address(6, a) for a in table.get("source_addresses", []))
+    if "access" in table:
+        settings += field(7, encode_access(table["access"]))
+    settings += b"".join(field(8, encode_prefix(p)) for p in table.get("devices", []))
+    if "tunnel" in table:
+        settings += text(9, table["tunnel"])
     out = number(1, table["revision"]) + field(2, settings)
     return out + b"".join(field(3, encode_route(r)) for r in table["routes"])
 

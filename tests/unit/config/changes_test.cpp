@@ -76,6 +76,25 @@ TEST_CASE("changes: what targets are told of clients, and targets by protocol", 
         "+ relay : accept_proxy added: [192.0.2.0/24]\n");
 }
 
+TEST_CASE("changes: who may use a host, and how much", "[config]") {
+  const std::string host = "hosts: {a.example.com: {site: direct, target: \"10.0.0.1:443\"";
+  const auto open = test::apply_text(host + "}}\n");
+  const auto closed = test::apply_text(host +
+                                       ", access: {allow: [192.0.2.0/24], deny: [192.0.2.7]}, "
+                                       "limits: {connections: 5, bandwidth: 50Mbit}}}\n"
+                                       "relay: {access: {deny: [203.0.113.0/24]}}\n");
+  REQUIRE(open);
+  REQUIRE(closed);
+  CHECK(text_of(changes(*open, *closed)) ==
+        "~ host a.example.com: access.allow added: [192.0.2.0/24]; access.deny added: "
+        "[192.0.2.7/32]; limits.bandwidth added: 50Mbit; limits.connections added: 5\n"
+        "+ relay : access.deny added: [203.0.113.0/24]\n");
+  CHECK(text_of(changes({}, *closed)) ==
+        "+ host a.example.com: site direct; target 10.0.0.1:443; access allow [192.0.2.0/24]; "
+        "access deny [192.0.2.7/32]; limits bandwidth 50Mbit, connections 5\n"
+        "+ relay : access.deny added: [203.0.113.0/24]\n");
+}
+
 TEST_CASE("changes: the relay's settings that are all defaults", "[config]") {
   Resources with_relay;
   with_relay.relay = Relay{};

@@ -87,6 +87,22 @@ TEST_CASE("resource_json: PROXY protocol and protocols, in their order, and back
   CHECK(to_json(host).at("proxy_protocol") == "v2");
 }
 
+TEST_CASE("resource_json: access and limits and back", "[config]") {
+  Resources resources;
+  Host& host = resources.hosts["a.example.com"];
+  host.site = "direct";
+  host.access.allow = {test::prefix("192.0.2.0/24")};
+  host.limits = {1, 2, 3, 8'001, 20'000'000};
+  resources.relay.emplace().access.deny = {test::prefix("192.0.2.7/32"),
+                                           test::prefix("2001:db8::/32")};
+  CHECK(stored(resources) == resources);
+  CHECK(to_json(host).at("limits") == json{{"connections", 1},
+                                           {"connections_per_client", 2},
+                                           {"rate_per_client", "3/s"},
+                                           {"bandwidth", "8001bit"},
+                                           {"bandwidth_per_client", "20Mbit"}});
+}
+
 TEST_CASE("resource_json: a document of people has no owner and no later keys", "[config]") {
   const auto host =
       host_from_json("a.example.com", json{{"owner", "git"}, {"site", "home"}, {"check", "tls"}});

@@ -48,6 +48,9 @@ TEST_CASE("units: counts, rates and bandwidths", "[config]") {
     CHECK_FALSE(parse_rate(wrong));
   }
   CHECK(parse_bandwidth("50Mbit") == 50'000'000U);
+  for (const char* text : {"1bit", "8kbit", "1500kbit", "50Mbit", "2Gbit", "12345bit"}) {
+    CHECK(format_bandwidth(parse_bandwidth(text).value()) == text);
+  }
   CHECK(parse_bandwidth("1bit") == 1U);
   CHECK(parse_bandwidth("2Gbit") == 2'000'000'000U);
   for (const char* wrong : {"", "50", "Mbit", "50MB", "0kbit", "50 Mbit", "9999999999999999Gbit"}) {

@@ -123,6 +123,22 @@ TEST_CASE("desired: plain HTTP of a host", "[plan]") {
   }
 }
 
+TEST_CASE("desired: access and limits go to the relay", "[plan]") {
+  const auto table = test::desired(
+                         "hosts:\n"
+                         "  a.example.com: {site: direct, target: 10.0.0.1:443, access: {allow: "
+                         "[192.0.2.0/24]}, limits: {bandwidth: 50Mbit}}\n"
+                         "  b.example.com: {site: direct, target: 10.0.0.2:443}\n"
+                         "relay: {access: {deny: [203.0.113.0/24]}}\n")
+                         .table;
+  REQUIRE(table.routes.size() == 2);
+  CHECK(table.routes[0].access->allow == std::vector{test::prefix("192.0.2.0/24")});
+  CHECK(table.routes[0].limits->bandwidth == 50'000'000);
+  CHECK_FALSE(table.routes[1].access.is_set());
+  CHECK_FALSE(table.routes[1].limits.is_set());
+  CHECK(table.settings.access->deny == std::vector{test::prefix("203.0.113.0/24")});
+}
+
 TEST_CASE("desired: without relay settings the relay listens everywhere", "[plan]") {
   const Desired state = test::desired("");
   CHECK(state.table.routes.empty());
