@@ -232,6 +232,7 @@ void Worker::take(UniqueFd fd, const Endpoint& client, control::PublicPort port)
 }
 
 bool Worker::is_balancer(const IpAddress& address) const {
+  if (!table_) return false;
   return std::ranges::any_of(table_->settings().accept_proxy,
                              [&](const IpPrefix& prefix) { return prefix.contains(address); });
 }

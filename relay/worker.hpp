@@ -181,7 +181,7 @@ class Worker {
   void drain(const std::shared_ptr<const Route>& route);
   void end_drained();
   void resume_accepting();
-  /// Whether `address` is one of `relay.accept_proxy`.
+  /// Whether `address` is one of `relay.accept_proxy`; nobody is before there is a table.
   [[nodiscard]] bool is_balancer(const IpAddress& address) const;
   void release(const IpAddress& client, bool is_unnamed);
   void refuse(UniqueFd fd, const Endpoint& client, CloseReason reason);

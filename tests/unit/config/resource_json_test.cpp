@@ -108,10 +108,10 @@ TEST_CASE("resource_json: a document of people has no owner and no later keys", 
       host_from_json("a.example.com", json{{"owner", "git"}, {"site", "home"}, {"check", "tls"}});
   REQUIRE_FALSE(host);
   CHECK(test::lines(host.error()) ==
-        "hosts.a.example.com.owner: unknown key \"owner\"; the owner is said with --owner NAME (in "
-        "the API: ?owner=NAME)\n"
         "hosts.a.example.com.check: check: tls is not in this version; leave the key out or write "
-        "none\n");
+        "none\n"
+        "hosts.a.example.com.owner: unknown key \"owner\"; the owner is said with --owner NAME (in "
+        "the API: ?owner=NAME)\n");
   CHECK_FALSE(site_from_json("home", json{{"owner", "git"}}));
   CHECK(site_from_json("home", json{{"keepalive", "10s"}})->keepalive == adit::Seconds(10));
 }
