@@ -125,6 +125,7 @@ class Connection final : public TimerNode {
   Next choose_route();
   Next take_head(HeadStatus status);
   Next choose_http_route(const HttpHead& head);
+  void keep_one_request(const HttpHead& head);
   Next take_route(std::shared_ptr<const Route> route);
   [[nodiscard]] bool is_kept_out() const;
   [[nodiscard]] bool may_use(const Route& route) const;
@@ -183,6 +184,7 @@ class Connection final : public TimerNode {
   Endpoint client_address_;
   control::PublicPort port_;      ///< of the listener
   bool has_seat_ = false;         ///< it counts among its client's connections to the route
+  bool is_one_request_ = false;   ///< what the client sends behind its head is not for the target
   bool is_client_early_ = false;  ///< it sent something before its target was connected
   State state_ = State::AwaitingHello;
   CloseReason reason_ = CloseReason::InternalError;
