@@ -165,6 +165,7 @@ class Connection final : public TimerNode {
   Next choose_raw_route();
   Next take_head(HeadStatus status);
   Next choose_http_route(const HttpHead& head);
+  void keep_one_request(const HttpHead& head);
   Next take_route(std::shared_ptr<const Route> route);
   Next dial_or_hold();
   Next while_holding(int status, int events);
@@ -248,6 +249,7 @@ class Connection final : public TimerNode {
   bool awaits_proxy_header_;
   bool is_unnamed_;
   bool has_seat_ = false;         ///< it counts among its client's connections to the route
+  bool is_one_request_ = false;   ///< what the client sends behind its head is not for the target
   bool is_client_early_ = false;  ///< it sent something before its target was connected
   State state_ = State::AwaitingHello;
   CloseReason reason_ = CloseReason::InternalError;

@@ -180,6 +180,7 @@ Connection::Next Connection::send_hello() {
 void Connection::enter_relaying() {
   if (hello_) worker_->hello_buffers().give_back(std::move(hello_));
   state_ = State::Relaying;
+  if (is_one_request_) to_target_.stop();
   client_.has_hung_up = false;
   last_activity_ = worker_->now();
   worker_->arm(*this, last_activity_ + silence_allowed());

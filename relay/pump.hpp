@@ -51,6 +51,9 @@ class Pump {
   /// the FIN that it looks like must not be passed on.
   void expect_reset() { expects_reset_ = true; }
 
+  /// Nothing is read from the source any more, and no FIN passed on. Before the first run.
+  void stop() { is_finished_ = true; }
+
   /// Gives back what is borrowed. Must be called before the end.
   void close(PipePool& pipes);
 

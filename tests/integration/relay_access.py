@@ -211,6 +211,37 @@ def test_http_denied_is_403_and_challenges_pass():
             relay.wait_closed("refused_access_denied", 2)
 
 
+def test_behind_a_challenge_of_a_denied_client_nothing_follows():
+    asked = []
+
+    def keep_alive(connection):
+        connection.settimeout(1)
+        with contextlib.suppress(TimeoutError):
+            while got := connection.recv(65536):
+                asked.append(got)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    def request(path):
+        return f"GET {path} HTTP/1.1\r\nHost: a.example.com\r\n\r\n".encode()
+
+    for access in ({}, {"access": {"allow": ["127.0.2.0/24"]}}):
+        with relay_process.RelayProcess() as relay, Serving(keep_alive) as target:
+            relay.set({"revision": 1, **access, "routes": [
+                {"pattern": "a.example.com", "target": target.address,
+                 "access": {"deny": ["127.0.1.0/24"]},
+                 "http": {"action": "forward", "target": target.address}}]})
+            port = [each["bound_port"] for each in relay.stats()["listeners"]
+                    if each["protocol"] == "http"][0]
+            with connect(port, source="127.0.1.1") as client:
+                client.sendall(b"\r\n\r\n" + request(CHALLENGE) + request("/secret"))
+                assert client.recv(15) == b"HTTP/1.1 200 OK"
+                with contextlib.suppress(ConnectionResetError):
+                    client.sendall(request("/secret"))
+                    read_all(client)
+            assert b"".join(asked) == b"\r\n\r\n" + request(CHALLENGE), asked
+            asked.clear()
+
+
 def test_http_outside_the_list_for_everything_is_reset_but_for_challenges():
     with serving_http("forward", access={"allow": ["127.0.2.0/24"]}) as (relay, port):
         assert status(port, "127.0.2.1") == 200

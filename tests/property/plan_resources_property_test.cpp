@@ -52,6 +52,12 @@ std::vector<control::Target> any_targets(Generator& random) {
   return out;
 }
 
+std::vector<IpPrefix> any_prefixes(Generator& random, unsigned length) {
+  std::set<IpPrefix> out;
+  for (std::uint32_t n = random.below(4); n > 0; --n) out.emplace(random.any_address(), length);
+  return {out.begin(), out.end()};
+}
+
 Host any_host(Generator& random) {
   Host out;
   if (!random.once_in(3)) out.owner = "git";
@@ -73,12 +79,6 @@ Host any_host(Generator& random) {
   if (random.once_in(3)) out.limits = {random.below(1000), 0, random.below(9), 0, 8'000};
   if (random.once_in(3)) out.limits.bandwidth = 8'000 + random.below(1'000'000'000);
   return out;
-}
-
-std::vector<IpPrefix> any_prefixes(Generator& random, unsigned length) {
-  std::set<IpPrefix> out;
-  for (std::uint32_t n = random.below(4); n > 0; --n) out.emplace(random.any_address(), length);
-  return {out.begin(), out.end()};
 }
 
 Relay any_relay(Generator& random) {

@@ -43,7 +43,7 @@ def test_access_of_a_host_and_of_the_relay():
             "access.allow added: [127.0.0.0/16]; access.deny added: [127.0.1.0/24]"], done
         want = {"127.0.0.1": "served", "127.0.1.1": "denied", "127.1.0.1": "denied"}
         assert {source: answer(source) for source in want} == want
-        shown = controller.get("/v1/hosts/a.example.com").document
+        shown = controller.get("/v1/hosts/a.example.com")
         assert shown["access"] == {"allow": ["127.0.0.0/16"], "deny": ["127.0.1.0/24"]}, shown
         again = apply(", access: {deny: [127.0.1.0/24], allow: [127.0.0.0/16]}")
         assert again.document["changes"] == [], again
@@ -57,7 +57,7 @@ def test_limits_of_a_host():
         assert apply(", limits: {rate_per_client: 1/s, bandwidth: 50Mbit}").status == 200
         answers = [answer("127.0.0.1") for _ in range(4)]
         assert answers[0] == "served" and "denied" in answers, answers
-        shown = controller.get("/v1/hosts/a.example.com").document
+        shown = controller.get("/v1/hosts/a.example.com")
         assert shown["limits"] == {"bandwidth": "50Mbit", "rate_per_client": "1/s"}, shown
         assert apply().status == 200
         assert [answer("127.0.0.1") for _ in range(4)] == ["served"] * 4
