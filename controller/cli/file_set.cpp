@@ -81,7 +81,8 @@ Attempt<std::vector<SourceFile>> read_files(const std::vector<std::string>& name
   std::vector<SourceFile> files;
   std::size_t total = 0;
   for (const std::string& name : names) {
-    auto paths = name == "-" ? Attempt<std::vector<std::string>>({name}) : paths_of(name);
+    auto paths =
+        name == "-" ? Attempt<std::vector<std::string>>(std::vector{name}) : paths_of(name);
     if (!paths) return give_up(std::move(paths).error());
     for (const std::string& path : *paths) {
       auto text = text_of(path, input);

@@ -189,7 +189,10 @@ Problem not_yaml(const std::string& path, const std::string& text, const YAML::E
   if (const auto tab = indenting_tab(text, mark.line)) {
     return {path, tab->line, tab->column, "", "a tab; YAML is indented with spaces"};
   }
-  return {path, mark.line, mark.column, "", fmt::format("not YAML: {}", error.msg)};
+  // yaml-cpp 0.8 adds the name, which stands at the mark anyway: one message for both versions.
+  std::string_view what = error.msg;
+  if (what.starts_with(YAML::ErrorMsg::UNKNOWN_ANCHOR)) what = YAML::ErrorMsg::UNKNOWN_ANCHOR;
+  return {path, mark.line, mark.column, "", fmt::format("not YAML: {}", what)};
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // bulk_origin ADDRESS PORT: takes a ClientHello, then streams as many zeros as it asks for (see
 // bulk_wire.hpp) by sendfile(2) from memory. One thread, one epoll: it should cost less than any
 // relay. Prints "ready" and runs until its standard input ends.
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
