@@ -190,8 +190,9 @@ Problem not_yaml(const std::string& path, const std::string& text, const YAML::E
     return {path, tab->line, tab->column, "", "a tab; YAML is indented with spaces"};
   }
   // yaml-cpp 0.8 adds the name, which stands at the mark anyway: one message for both versions.
+  constexpr std::string_view kUnknownAnchor = "the referenced anchor is not defined";
   std::string_view what = error.msg;
-  if (what.starts_with(YAML::ErrorMsg::UNKNOWN_ANCHOR)) what = YAML::ErrorMsg::UNKNOWN_ANCHOR;
+  if (what.starts_with(kUnknownAnchor)) what = kUnknownAnchor;
   return {path, mark.line, mark.column, "", fmt::format("not YAML: {}", what)};
 }
 
