@@ -114,6 +114,15 @@ AdmitResult Admission::admit(const IpAddress& client, TimePoint now) {
   return result;
 }
 
+void Admission::adopt(const IpAddress& client) {
+  const Key key = key_of(client);
+  Shard& shard = shard_of(key);
+  const std::lock_guard lock(shard.mutex);
+  const auto [found, is_new] = shard.clients.try_emplace(key, Client{.key = key});
+  if (!is_new && found->second.connections == 0) take_idle(shard, found->second);
+  ++found->second.connections;
+}
+
 void Admission::release(const IpAddress& client) {
   const Key key = key_of(client);
   Shard& shard = shard_of(key);

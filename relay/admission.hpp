@@ -40,6 +40,16 @@ class Admission {
   /// Ends a connection that was admitted: exactly once for each. Any thread.
   void release(const IpAddress& client);
 
+  /// Counts a connection of `client` that another process admitted, whatever the limits are: one of
+  /// those that reserve() announced. Any thread.
+  void adopt(const IpAddress& client);
+
+  /// `count` connections will be adopted: they count in the limit of all from now on.
+  void reserve(std::uint32_t count) { active_.fetch_add(count, std::memory_order_relaxed); }
+
+  /// So many of those will not come.
+  void unreserve(std::uint32_t count) { active_.fetch_sub(count, std::memory_order_relaxed); }
+
   /// From here on; live connections stay, also when they are more than allowed now. Any thread.
   void set_limits(const control::Limits& limits);
   [[nodiscard]] control::Limits limits() const;
@@ -48,7 +58,7 @@ class Admission {
   /// seconds keeps a quiet relay small. Any thread.
   void forget_idle(TimePoint now);
 
-  /// Connections admitted and not released.
+  /// Connections admitted or reserved, and not released.
   [[nodiscard]] std::uint32_t active() const { return active_.load(std::memory_order_relaxed); }
 
   /// Clients remembered now: with connections, or idle and not yet forgotten. Takes every lock.

@@ -22,6 +22,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "common/clock.hpp"
 #include "common/host_name.hpp"
@@ -38,9 +39,12 @@
 namespace adit::relay {
 
 class Worker;
+struct ConnectionState;
+struct MovedConnection;
 
 class Connection final : public TimerNode {
  public:
+  /// The values go to a successor: a new state comes last but for Closed, which never goes.
   enum class State : std::uint8_t {
     AwaitingHello,
     Connecting,
@@ -54,6 +58,8 @@ class Connection final : public TimerNode {
   /// A client that was admitted. `worker` outlives the connection.
   Connection(Worker& worker, std::uint64_t id, UniqueFd fd, const Endpoint& client,
              control::PublicPort port);
+  /// One that another process had until now; `moved` was found sound by check_moved().
+  Connection(Worker& worker, MovedConnection moved);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -65,6 +71,19 @@ class Connection final : public TimerNode {
 
   /// Its deadline has come (or what was its deadline when it was armed). It may be gone afterwards.
   static void fire(Connection& connection) { finish_event(connection, connection.on_deadline()); }
+
+  // --- live take-over (connection_takeover.cpp)
+
+  /// Stops: nothing is read or written, and no event comes, until go_on(). Its deadline is the
+  /// worker's to cancel.
+  void suspend();
+  /// The opposite; `deadline` is the one that it had.
+  void go_on(TimePoint deadline);
+  /// Everything of it that is not in the kernel but what the worker knows (the deadline and how its
+  /// route stands to the table). `fds` gets its descriptors, which stay its own.
+  void save(ConnectionState& state, std::vector<int>& fds) const;
+  /// After the constructor for a moved one: watches its sockets. It may be gone afterwards.
+  void start_moved(TimePoint deadline);
 
   /// From outside: the relay ends, the route is gone.
   void end(CloseReason reason);
@@ -82,6 +101,10 @@ class Connection final : public TimerNode {
   [[nodiscard]] const Endpoint& target() const {
     return is_http() ? route_->spec.http->target : route_->spec.targets.front().endpoint;
   }
+
+  [[nodiscard]] State state() const { return state_; }
+
+  [[nodiscard]] const control::PublicPort& port() const { return port_; }
 
   [[nodiscard]] CloseReason reason() const { return reason_; }
 
@@ -130,6 +153,7 @@ class Connection final : public TimerNode {
   Next refuse(CloseReason reason, std::optional<Alert> alert);
   Next refuse_http(CloseReason reason, unsigned code);
   Next refuse_unreachable(CloseReason reason);
+  Next watch_moved();
   Next answer(CloseReason reason, std::span<const std::uint8_t> bytes);
   Next finish(CloseReason reason);
   void enter_relaying();
@@ -144,6 +168,8 @@ class Connection final : public TimerNode {
 
   [[nodiscard]] bool is_http() const { return port_.protocol == control::Protocol::Http; }
 
+  // Every member goes to a successor: a new one (and one of Side, Pump or HelloBuffer) needs a
+  // member at the end of ConnectionFlat, and its place in save() and in the second constructor.
   Worker* worker_;
   Side client_;
   Side target_;

@@ -3,6 +3,7 @@ add_library(adit_relay_core STATIC
   admission.cpp
   client_hello.cpp
   close_reason.cpp
+  connection_state.cpp
   http_answer.cpp
   http_head.cpp
   refusal_log.cpp

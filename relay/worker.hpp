@@ -1,6 +1,6 @@
 // One worker: a thread with its own libuv loop, timer wheel, listeners, connections and spare
 // pipes. It takes tasks from the main thread by post() and shares nothing else with it but atomic
-// counters. Every connection stays with the worker that accepted it.
+// counters. Every connection stays with the worker that accepted or adopted it.
 #pragma once
 
 #include <algorithm>
@@ -22,6 +22,7 @@
 #include "relay/hello_buffers.hpp"
 #include "relay/listener.hpp"
 #include "relay/log_limiter.hpp"
+#include "relay/moved_connection.hpp"
 #include "relay/pipe_pool.hpp"
 #include "relay/pump.hpp"
 #include "relay/refusal_log.hpp"
@@ -81,6 +82,19 @@ class Worker {
   /// Takes what is queued on the listeners of `address` and closes them.
   void close_listeners(const control::ListenAddress& address);
   void close_all_listeners();
+
+  // --- live take-over (worker_takeover.cpp): on the worker's thread, by post()
+
+  /// Suspends as many connections as one message of the take-over holds; none: there are no more
+  /// that could move. Their descriptors stay this worker's. settle() must follow.
+  SuspendedBatch suspend_some();
+  /// What became of them. Moved: they are forgotten here, unharmed. Else they go on.
+  void settle(bool have_moved);
+  /// Goes on with what another process had.
+  void adopt(MovedConnection moved);
+  /// Counts what another process has counted.
+  void inherit(const control::Stats& totals);
+
   /// Ends every connection and the thread.
   void stop();
 
@@ -131,6 +145,10 @@ class Worker {
   void fire(TimerNode& node);
   void schedule(TimePoint deadline);
   void drain(const std::shared_ptr<const Route>& route);
+  void drain(const std::shared_ptr<const Route>& route, TimePoint deadline);
+  [[nodiscard]] bool can_move(const Connection& connection) const;
+  void take_back();
+  void save(const Connection& connection, ConnectionState& state, std::vector<int>& fds) const;
   void end_drained();
   void resume_accepting();
   void refuse(UniqueFd fd, const Endpoint& client, CloseReason reason);
@@ -161,6 +179,7 @@ class Worker {
   std::vector<std::unique_ptr<Listener>> listeners_;
   bool is_paused_ = false;
   std::list<Connection> connections_;
+  std::list<Connection> suspended_;  ///< between suspend_some() and settle()
   std::mutex tasks_mutex_;
   std::vector<std::function<void()>> tasks_;  ///< guarded by tasks_mutex_
   std::thread thread_;
