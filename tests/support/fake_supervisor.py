@@ -70,17 +70,13 @@ class DataProcess:
         # Above the numbers at which the process wants them.
         high = [fcntl.fcntl(end.fileno(), fcntl.F_DUPFD_CLOEXEC, 20)
                 for end in (theirs, supervisor.control_socket)]
-
-        def place():
-            for fd, number in zip(high, (3, 4)):
-                os.dup2(fd, number)
-
-        command = [relay_process.BINARY, "--data-process", "--control", supervisor.control_path,
+        command = ["bash", "-c", 'a=$1 b=$2; shift 2; exec 3<&$a 4<&$b {a}<&- {b}<&-; exec "$@"',
+                   "bash", *map(str, high), relay_process.BINARY, "--data-process", "--control", supervisor.control_path,
                    "--state-dir", supervisor.state_dir, "--workers", str(workers)]
         if relay_process.IS_SANITIZED:
             command.append("--no-sandbox")
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=place,
-                                        pass_fds=(3, 4), stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, pass_fds=high,
+                                        stdin=subprocess.DEVNULL)
         theirs.close()
         for fd in high:
             os.close(fd)
@@ -129,6 +125,8 @@ class DataProcess:
 
     def end(self):
         """Its status; it must not take long."""
+        with contextlib.suppress(OSError):
+            self.link.shutdown(socket.SHUT_RDWR)  # a thread waits at it
         self.link.close()
         try:
             status = self.process.wait(20 * relay_process.SLOWNESS)
