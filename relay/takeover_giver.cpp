@@ -86,16 +86,20 @@ bool Giver::give_batch(const SuspendedBatch& batch) {
 
 Result<void> Giver::give_connections() {
   for (const auto& worker : workers_) {
+    bool is_given = false;
     while (true) {
-      const TimePoint start = SteadyClock::now();
       SuspendedBatch batch;
-      run_on(*worker, [&] { batch = worker->suspend_some(); });
-      if (batch.count == 0) break;
-      const bool is_given = give_batch(batch);
-      longest_pause_ = std::max(longest_pause_, SteadyClock::now() - start);
-      run_on(*worker, [&] { worker->settle(is_given); });
-      if (is_given) given_ += batch.count;
+      TimePoint start;
+      run_on(*worker, [&] {
+        worker->settle(is_given);  // of the batch before, if there was one
+        start = SteadyClock::now();
+        if (problem_.empty()) batch = worker->suspend_some();
+      });
       if (!problem_.empty()) return fail(Errc::Unavailable, problem_);
+      if (batch.count == 0) break;
+      is_given = give_batch(batch);
+      longest_pause_ = std::max(longest_pause_, SteadyClock::now() - start);
+      if (is_given) given_ += batch.count;
     }
   }
   return {};

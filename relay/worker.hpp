@@ -88,7 +88,8 @@ class Worker {
   /// Suspends as many connections as one message of the take-over holds; none: there are no more
   /// that could move. Their descriptors stay this worker's. settle() must follow.
   SuspendedBatch suspend_some();
-  /// What became of them. Moved: they are forgotten here, unharmed. Else they go on.
+  /// What became of them, if there are any. Moved: they are forgotten here, unharmed. Else they go
+  /// on.
   void settle(bool have_moved);
   /// Goes on with what another process had.
   void adopt(MovedConnection moved);

@@ -78,9 +78,9 @@ def print_figures(relay, gaps, windows):
     given = figures(relay)
     per_thousand = sorted(1000 * ms / count for count, ms, _ in given)
     rests = sorted(pause for _, _, pause in given)
-    print(f"        {given[-1][0]} connections: median {per_thousand[len(given) // 2]:.1f} ms per "
-          f"thousand; a batch rested {rests[len(rests) // 2]:.1f} ms (median), {rests[-1]:.1f} ms "
-          "(longest)")
+    print(f"        {given[-1][0]} connections: {per_thousand[0]:.1f} to {per_thousand[-1]:.1f}, median "
+          f"{per_thousand[len(given) // 2]:.1f} ms per thousand; the longest rest of a batch was "
+          f"{rests[0]:.1f} to {rests[-1]:.1f}, median {rests[len(rests) // 2]:.1f} ms")
     return pauses[len(pauses) // 2]
 
 

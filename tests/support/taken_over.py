@@ -29,6 +29,7 @@ def take_over(relay, count=1):
         before = relay.data_pid()
         relay.process.send_signal(signal.SIGHUP)
         relay.wait_for("connections taken over")
+        relay.wait_for("adit-relay: ready")
         after = relay.wait_until("the successor answers", lambda s: s["data_pid"] != before)
         gone(before)
     return after["data_pid"]
