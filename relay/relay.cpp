@@ -216,6 +216,7 @@ Result<void> prepare(const Options& options) {
 
 int run_data_process(const Options& options) {
   const std::uint64_t descriptors = raise_descriptor_limit();
+  enlarge_descriptor_table(descriptors);
   if (auto prepared = prepare(options); !prepared) {
     log::error("relay: {}", prepared.error().what);
     return kExitCannotServe;

@@ -1,3 +1,4 @@
+// Giver: the end of a live take-over in the old data process. See takeover_link.hpp.
 #include <algorithm>
 #include <latch>
 #include <utility>

@@ -1,3 +1,4 @@
+// Taker: the end of a live take-over in the successor. See takeover_link.hpp.
 #include <algorithm>
 #include <cstring>
 #include <utility>
