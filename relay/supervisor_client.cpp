@@ -108,6 +108,7 @@ Result<BoundListener> SupervisorClient::bind(const control::ListenAddress& addre
   if (!reply) return fail(std::move(reply).error());
   if (reply->message.sys_errno != 0) return fail_sys("bind", reply->message.sys_errno);
   if (reply->fds.empty()) return fail(Errc::Internal, "the supervisor sent no listener");
+  if (reply->fds.size() != reply->message.count) return fail_sys("take listeners", EMFILE);
   return BoundListener{reply->message.bound_port, std::move(reply->fds)};
 }
 

@@ -92,8 +92,9 @@ struct LinkReceived {
 /// Sends one message with `fds` (borrowed, ≤ kMaxLinkFds). Errc::Unavailable if the socket is full.
 Result<void> link_send(int socket, const LinkMessage& message, std::span<const int> fds = {});
 
-/// The next message without waiting; nullopt if there is none. Errc::NotFound at the other side's
-/// end, Errc::Protocol for another version or size.
+/// The next message without waiting; nullopt if there is none. Without the descriptors for which
+/// there was no room in this process. Errc::NotFound at the other side's end, Errc::Protocol for
+/// another version or size.
 Result<std::optional<LinkReceived>> link_receive(int socket);
 
 }  // namespace adit::relay

@@ -22,6 +22,9 @@
 // The taker touches no connection before it has sent Adopted, the giver none after it has sent the
 // batch until it knows. One that ends does so by closing the socket: nothing is left in flight.
 // With another kVersion, or a type that one does not know, it ends in the same way.
+//
+// The taker listens when it has Begin, or when that does not come: clients wait meanwhile, about a
+// millisecond, and two seconds if the giver has stopped.
 #pragma once
 
 #include <cstdint>

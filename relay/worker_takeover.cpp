@@ -1,4 +1,6 @@
-// Worker in a live take-over: which connections leave in which order, and how they come in.
+// Worker in a live take-over: which connections leave in which order, and how they come in. What
+// take() asks for when a client comes, adopt() takes without asking; what remove() gives back,
+// settle() gives back, too.
 #include <algorithm>
 #include <utility>
 

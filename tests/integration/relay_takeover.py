@@ -14,7 +14,7 @@ from echo_stream import PATTERN
 from relay_process import SLOWNESS
 from taken_over import HELLO, alive, established, pair, relay_to, table, take_over
 from traffic import (DECODE_ERROR, INTERNAL_ERROR, Listening, Serving, UNRECOGNIZED_NAME, alert,
-                     client_hello, connect, echo_after_hello, read_all, read_exactly)
+                     client_hello, connect, echo_after_hello, read_all, read_exactly, with_padding)
 
 
 def closed_line(relay, number=-1):
@@ -163,6 +163,24 @@ def test_a_target_that_is_being_dialled_is_reached_in_the_successor():
         assert read_exactly(client, 6) == b"answer"
         connection.close()
         client.close()
+
+
+def test_a_hello_that_is_sent_in_part_goes_on_behind_that_part():
+    hello = with_padding(HELLO, 60_000)
+    with Listening() as target:
+        # So little is taken at once that the hello does not fit into the relay's send buffer either.
+        target.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        target.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        with relay_to(target, timeouts={"connect": 60_000}) as (relay, port), connect(port) as client:
+            client.sendall(hello)
+            with target.accept() as connection:
+                before = relay.wait_until("a part is sent", lambda s: s["bytes_to_target"] > 0)
+                assert before["bytes_to_target"] < len(hello), "all of it was sent at once"
+                take_over(relay, 2)
+                client.sendall(b"behind it")
+                assert read_exactly(connection, len(hello) + 9) == hello + b"behind it"
+                connection.sendall(b"answer")
+                assert read_exactly(client, 6) == b"answer"
 
 
 def test_dialling_keeps_its_deadline():

@@ -2,13 +2,14 @@
 the successor. What nobody has taken goes on in the old process; nothing has two owners."""
 
 import os
+import resource
 import signal
 import socket
 
 import cases
 import relay_process
-from fake_supervisor import (ADOPTED, BATCH, BEGIN, DONE, DRAIN, SERVE, SERVING, TOTALS, TakeoverEnd,
-                             wait_until)
+from fake_supervisor import (ADOPTED, BATCH, BEGIN, DONE, DRAIN, PING, PONG, SERVE, SERVING, TOTALS,
+                             TakeoverEnd, wait_until)
 from takeover_ends import (COUNT, PER_BATCH, alive, close_all, drain, ends_with_the_last,
                            everything_goes_on, first_batch, is_cut, serves, serving, take_over)
 from traffic import read_exactly
@@ -144,7 +145,51 @@ def test_the_counters_go_over_when_all_is_given():
         assert process.process.wait(20 * relay_process.SLOWNESS) == 0
 
 
+def test_without_a_descriptor_for_the_socket_it_drains():
+    with serving(3) as (_, process, _, clients):
+        resource.prlimit(process.process.pid, resource.RLIMIT_NOFILE, (8, 8))
+        drain(process).close()
+        process.wait_for_line("a successor serves")
+        for client in clients:
+            alive(client)
+        ends_with_the_last(process, clients)
+
+
+def test_while_too_much_of_a_user_is_in_flight_nothing_is_given():
+    with serving() as (_, process, _, clients):
+        ours, theirs = TakeoverEnd.pair()
+        for end in (ours, theirs):
+            end.send(DONE, 0, b"", [0] * 250)
+        process.take_over(ours)
+        process.tell(PING)
+        process.wait_for(PONG)
+        resource.prlimit(process.process.pid, resource.RLIMIT_NOFILE, (100, 100))
+        process.tell(DRAIN)
+        process.wait_for_line("ETOOMANYREFS")
+        everything_goes_on(process, clients)
+        theirs.close()
+        ends_with_the_last(process, clients)
+
+
 # --- two real processes, the test between them
+
+
+def test_a_successor_without_descriptors_takes_nothing():
+    with serving() as (supervisor, process, port, clients):
+        successor, taker = take_over(supervisor)
+        giver = drain(process)
+        assert forward(giver, taker) == BEGIN
+        resource.prlimit(successor.process.pid, resource.RLIMIT_NOFILE, (100, 100))
+        kind, count, body, fds = giver.receive()
+        taker.send(kind, count, body, fds)
+        close_all(fds)
+        assert taker.receive() is None
+        giver.close()
+        successor.wait_for_line("did not come whole")
+        everything_goes_on(process, clients)
+        serves(successor, port)
+        ends_with_the_last(process, clients)
+        taker.close()
 
 
 def forward(giver, taker):

@@ -22,6 +22,9 @@ BEGIN, BATCH, ADOPTED, TOTALS, DONE = range(1, 6)
 HEAD = struct.Struct("=HHI")
 VERSION = 1
 
+# As the supervisor starts it.
+WITHOUT_CAPABILITY = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if os.geteuid() == 0 else []
+
 
 def with_fds(fds):
     return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
@@ -71,7 +74,7 @@ class DataProcess:
         high = [fcntl.fcntl(end.fileno(), fcntl.F_DUPFD_CLOEXEC, 20)
                 for end in (theirs, supervisor.control_socket)]
         command = ["bash", "-c", 'a=$1 b=$2; shift 2; exec 3<&$a 4<&$b {a}<&- {b}<&-; exec "$@"',
-                   "bash", *map(str, high), relay_process.BINARY, "--data-process", "--control", supervisor.control_path,
+                   "bash", *map(str, high), *WITHOUT_CAPABILITY, relay_process.BINARY, "--data-process", "--control", supervisor.control_path,
                    "--state-dir", supervisor.state_dir, "--workers", str(workers)]
         if relay_process.IS_SANITIZED:
             command.append("--no-sandbox")
@@ -119,9 +122,10 @@ class DataProcess:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def wait_for_line(self, part):
-        def there():
-            return any(part in line for line in self.lines)
-        wait_until(f"{part!r} in {self.lines}", there)
+        try:
+            wait_until(part, lambda: any(part in line for line in self.lines))
+        except TimeoutError:
+            raise TimeoutError(f"no line with {part!r} in:\n" + "\n".join(self.lines)) from None
 
     def end(self):
         """Its status; it must not take long."""
