@@ -1,6 +1,7 @@
 """A take-over that goes wrong: real data processes, with the test as their supervisor and perhaps as
 the successor. What nobody has taken goes on in the old process; nothing has two owners."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -13,6 +14,18 @@ from fake_supervisor import (ADOPTED, BATCH, BEGIN, DONE, DRAIN, PING, PONG, SER
 from takeover_ends import (COUNT, PER_BATCH, alive, close_all, drain, ends_with_the_last,
                            everything_goes_on, first_batch, is_cut, serves, serving, take_over)
 from traffic import read_exactly
+
+
+@contextlib.contextmanager
+def descriptors(process, count):
+    """The process may not have more; back to what it was for what comes afterwards."""
+    pid = process.process.pid
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (count, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
 
 # --- the successor is played by the test
@@ -147,9 +160,9 @@ def test_the_counters_go_over_when_all_is_given():
 
 def test_without_a_descriptor_for_the_socket_it_drains():
     with serving(3) as (_, process, _, clients):
-        resource.prlimit(process.process.pid, resource.RLIMIT_NOFILE, (8, 8))
-        drain(process).close()
-        process.wait_for_line("a successor serves")
+        with descriptors(process, 8):
+            drain(process).close()
+            process.wait_for_line("a successor serves")
         for client in clients:
             alive(client)
         ends_with_the_last(process, clients)
@@ -163,9 +176,9 @@ def test_while_too_much_of_a_user_is_in_flight_nothing_is_given():
         process.take_over(ours)
         process.tell(PING)
         process.wait_for(PONG)
-        resource.prlimit(process.process.pid, resource.RLIMIT_NOFILE, (100, 100))
-        process.tell(DRAIN)
-        process.wait_for_line("ETOOMANYREFS")
+        with descriptors(process, 100):
+            process.tell(DRAIN)
+            process.wait_for_line("ETOOMANYREFS")
         everything_goes_on(process, clients)
         theirs.close()
         ends_with_the_last(process, clients)
@@ -179,11 +192,11 @@ def test_a_successor_without_descriptors_takes_nothing():
         successor, taker = take_over(supervisor)
         giver = drain(process)
         assert forward(giver, taker) == BEGIN
-        resource.prlimit(successor.process.pid, resource.RLIMIT_NOFILE, (100, 100))
         kind, count, body, fds = giver.receive()
-        taker.send(kind, count, body, fds)
-        close_all(fds)
-        assert taker.receive() is None
+        with descriptors(successor, 100):
+            taker.send(kind, count, body, fds)
+            close_all(fds)
+            assert taker.receive() is None
         giver.close()
         successor.wait_for_line("did not come whole")
         everything_goes_on(process, clients)
