@@ -9,23 +9,6 @@
 
 namespace adit::relay {
 
-namespace {
-
-/// The address and port that the client connected to; unspecified, of the family of `client`, if
-/// the kernel does not tell.
-Endpoint local_end(int fd, const Endpoint& client) {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof storage;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) == 0) {
-    const auto end = Endpoint::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), size);
-    if (end) return *end;
-  }
-  constexpr std::array<std::uint8_t, 16> kNone{};
-  return {IpAddress(std::span(kNone).first(client.address.bytes().size())), 0};
-}
-
-}  // namespace
-
 /// Nothing is answered to a balancer: it is misconfigured, or not what speaks there.
 Connection::Next Connection::take_proxy_header() {
   switch (hello_->proxy_reader.feed(hello_->bytes)) {

@@ -12,6 +12,7 @@
 #include "common/unique_fd.hpp"
 #include "common/uv/poll.hpp"
 #include "relay/close_reason.hpp"
+#include "relay/proxy_protocol.hpp"
 #include "relay/socket_options.hpp"
 #include "relay/tls_check.hpp"
 
@@ -101,12 +102,21 @@ class HealthChecker::Attempt {
     if (const int error = take_socket_error(fd_.get()); error != 0) return failed(word_of(error));
     if (check_->record->check() != control::HealthCheck::Tls) return Outcome::Alive;
     is_connected_ = true;
-    const auto hello = check_hello(check_->server_name);
+    std::vector<std::uint8_t> hello = own_header();
+    const auto client_hello = check_hello(check_->server_name);
+    hello.insert(hello.end(), client_hello.begin(), client_hello.end());
     // A socket's first buffer takes it whole, or the target is gone.
     const ssize_t sent = ::send(fd_.get(), hello.data(), hello.size(), MSG_NOSIGNAL);
     if (sent < 0) return failed(word_of(errno));
     poll_.update(UV_READABLE);
     return Outcome::Waiting;
+  }
+
+  /// What a target that waits for a PROXY header has to be told first.
+  [[nodiscard]] std::vector<std::uint8_t> own_header() const {
+    const HealthRecord& record = *check_->record;
+    return own_proxy_header(record.proxy_protocol(),
+                            {local_end(fd_.get(), record.target()), record.target()});
   }
 
   Outcome read_answer() {

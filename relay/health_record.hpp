@@ -1,6 +1,6 @@
 // HealthRecord: what is known of one target, from connections (passive) and from checks (active).
-// Shared by every route that names the same endpoint with the same check; it survives tables as
-// long as one of them is served. PURE given a clock value.
+// Shared by every route that names the same endpoint with the same check and PROXY header; it
+// survives tables as long as one of them is served. PURE given a clock value.
 //
 //   Healthy --3 failed connections, or 2 failed checks--> Down
 //   Down    --a passed check; or, when a pause is over, one connection that is accepted--> Healthy
@@ -34,12 +34,16 @@ enum class Turn : std::uint8_t { None, WentDown, CameBack };
 /// Thread-safe.
 class HealthRecord {
  public:
-  HealthRecord(const Endpoint& target, control::HealthCheck check)
-      : target_(target), check_(check) {}
+  /// `proxy_protocol`: what a check says before its hello, as the target waits for it.
+  HealthRecord(const Endpoint& target, control::HealthCheck check,
+               control::ProxyProtocol proxy_protocol = control::ProxyProtocol::None)
+      : target_(target), check_(check), proxy_protocol_(proxy_protocol) {}
 
   [[nodiscard]] const Endpoint& target() const { return target_; }
 
   [[nodiscard]] control::HealthCheck check() const { return check_; }
+
+  [[nodiscard]] control::ProxyProtocol proxy_protocol() const { return proxy_protocol_; }
 
   [[nodiscard]] Standing standing(TimePoint now) const;
   /// True if the caller is the connection that tries a target whose standing is Trial. It is the
@@ -63,6 +67,7 @@ class HealthRecord {
 
   const Endpoint target_;
   const control::HealthCheck check_;
+  const control::ProxyProtocol proxy_protocol_;
   mutable std::mutex mutex_;  ///< guards what follows
   control::TargetState state_ = control::TargetState::Untested;
   TimePoint since_{};                ///< of state_; the epoch: never changed

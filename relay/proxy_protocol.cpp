@@ -131,4 +131,13 @@ std::vector<std::uint8_t> proxy_header(control::ProxyProtocol version,
   return {};
 }
 
+std::vector<std::uint8_t> own_proxy_header(control::ProxyProtocol version,
+                                           const ProxyAddresses& own) {
+  constexpr std::uint8_t kLocalCommand = 0x20;
+  if (version != control::ProxyProtocol::V2) return proxy_header(version, own, {});
+  std::vector<std::uint8_t> header(kProxySignature.begin(), kProxySignature.end());
+  header.insert(header.end(), {kLocalCommand, 0, 0, 0});  // no family, no bytes behind
+  return header;
+}
+
 }  // namespace adit::relay

@@ -59,6 +59,11 @@ struct ProxyDetails {
 [[nodiscard]] std::vector<std::uint8_t> proxy_header_v2(const ProxyAddresses& addresses,
                                                         const ProxyDetails& details);
 
+/// What the relay says for itself (a health check): LOCAL in version 2; version 1 has no word for
+/// it that every target takes, so its own ends are named. Empty for None.
+[[nodiscard]] std::vector<std::uint8_t> own_proxy_header(control::ProxyProtocol version,
+                                                         const ProxyAddresses& own);
+
 /// A header of `version`; empty for None.
 [[nodiscard]] std::vector<std::uint8_t> proxy_header(control::ProxyProtocol version,
                                                      const ProxyAddresses& addresses,

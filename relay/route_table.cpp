@@ -4,6 +4,7 @@
 #include <bit>
 #include <functional>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -40,8 +41,8 @@ std::size_t slots_for(std::size_t count) {
   return std::bit_ceil(std::max<std::size_t>(count, 1) * 2);
 }
 
-/// The records of a table's targets: one for each endpoint and check, that of the table before
-/// where it had one.
+/// The records of a table's targets: one for each endpoint, check and PROXY header, that of the
+/// table before where it had one.
 class HealthBook {
  public:
   explicit HealthBook(const RouteTable* previous) {
@@ -49,7 +50,7 @@ class HealthBook {
     for (const auto& route : previous->routes()) {
       if (!route->health) continue;
       for (const auto& record : *route->health) {
-        records_.try_emplace({record->target(), record->check()}, record);
+        records_.try_emplace({record->target(), record->check(), record->proxy_protocol()}, record);
       }
     }
   }
@@ -59,15 +60,19 @@ class HealthBook {
     HealthRecords out;
     out.reserve(spec.targets.size());
     for (const control::Target& target : spec.targets) {
-      auto& record = records_[{target.endpoint, spec.check}];
-      if (!record) record = std::make_shared<HealthRecord>(target.endpoint, spec.check);
+      auto& record = records_[{target.endpoint, spec.check, spec.proxy_protocol}];
+      if (!record) {
+        record = std::make_shared<HealthRecord>(target.endpoint, spec.check, spec.proxy_protocol);
+      }
       out.push_back(record);
     }
     return std::make_unique<const HealthRecords>(std::move(out));
   }
 
  private:
-  std::map<std::pair<Endpoint, control::HealthCheck>, std::shared_ptr<HealthRecord>> records_;
+  using Key = std::tuple<Endpoint, control::HealthCheck, control::ProxyProtocol>;
+
+  std::map<Key, std::shared_ptr<HealthRecord>> records_;
 };
 
 std::unique_ptr<const AccessRules> make_rules(const Rare<control::Access>& access) {

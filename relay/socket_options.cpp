@@ -1,6 +1,8 @@
 #include "relay/socket_options.hpp"
 
+#include <array>
 #include <cerrno>
+#include <span>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -59,6 +61,17 @@ Result<UniqueFd> dial(const Endpoint& target, const IpAddress* source) {
   } while (result != 0 && errno == EINTR);
   if (result != 0 && errno != EINPROGRESS) return fail_sys("connect", errno);
   return fd;
+}
+
+Endpoint local_end(int fd, const Endpoint& peer) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) == 0) {
+    const auto end = Endpoint::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), size);
+    if (end) return *end;
+  }
+  constexpr std::array<std::uint8_t, 16> kNone{};
+  return {IpAddress(std::span(kNone).first(peer.address.bytes().size())), 0};
 }
 
 int take_socket_error(int fd) {

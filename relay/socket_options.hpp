@@ -32,6 +32,10 @@ inline constexpr int kNoSuchSource = ENODEV;
 /// socket(2) or connect(2); kNoSuchSource.
 Result<UniqueFd> dial(const Endpoint& target, const IpAddress* source = nullptr);
 
+/// The address and port of this side of a connected socket (getsockname(2)); unspecified, of the
+/// family of `peer`, if the kernel does not tell.
+[[nodiscard]] Endpoint local_end(int fd, const Endpoint& peer);
+
 /// SO_ERROR, which is thereby cleared.
 int take_socket_error(int fd);
 

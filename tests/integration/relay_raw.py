@@ -151,6 +151,41 @@ def test_a_port_of_two_protocols_is_refused():
         assert problem.endswith("a raw port has neither names nor plain HTTP"), problem
 
 
+def test_a_balancer_may_stand_in_front_and_the_target_may_be_told():
+    with relay_process.RelayProcess() as relay, Listening() as target:
+        relay.set({"revision": 1, "accept_proxy": ["127.0.0.0/8"],
+                   "routes": [raw(target.address, proxy_protocol="v1")]})
+        line = b"PROXY TCP4 192.0.2.7 203.0.113.1 40000 25565\r\n"
+        for more in (b"", b"with it"):
+            with connect(relay.port()) as client:
+                client.sendall(line + more)
+                with target.accept() as connection:
+                    assert read_exactly(connection, len(line) + len(more)) == line + more
+                    connection.sendall(b"hello")
+                    assert read_exactly(client, 5) == b"hello"
+        with connect(relay.port()) as client:
+            client.sendall(b"no header at all")
+            with contextlib.suppress(ConnectionResetError):
+                assert read_all(client) == b""
+        relay.wait_closed("refused_no_proxy_header")
+
+
+def test_access_and_limits_hold_for_raw_ports_too():
+    with relay_process.RelayProcess() as relay, Serving(echo) as target:
+        relay.set({"revision": 1, "routes": [
+            raw(target.address, access={"deny": ["127.0.0.0/8"]})]})
+        with connect(relay.port()) as client, contextlib.suppress(ConnectionResetError):
+            assert read_all(client) is None, "a FIN where a reset was due"
+        relay.wait_closed("refused_access_denied")
+        relay.set({"revision": 2, "routes": [raw(target.address, limits={"connections": 1})]})
+        with connect(relay.port()) as client:
+            client.sendall(b"a")
+            assert read_exactly(client, 1) == b"a"
+            with connect(relay.port()) as other, contextlib.suppress(ConnectionResetError):
+                assert read_all(other) is None, "a FIN where a reset was due"
+        relay.wait_closed("refused_over_route_limit")
+
+
 def test_a_raw_port_survives_a_reload_and_a_crash():
     with relay_process.RelayProcess() as relay, Serving(echo) as target:
         relay.set({"revision": 1, "routes": [raw(target.address)]})

@@ -200,6 +200,26 @@ def test_a_tls_check_wants_an_answer_in_tls():
         assert wait_for_health(relay, "down", silent.address)["last_error"] == "no_tls_answer"
 
 
+def test_a_check_says_first_what_a_target_with_proxy_protocol_waits_for():
+    local = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"
+
+    for version in ("v1", "v2"):
+        with relay_process.RelayProcess() as relay, Listening() as target:
+            relay.set({"revision": 1, "routes": [
+                {"pattern": "a.example.com", "target": target.address, "check": "tls",
+                 "proxy_protocol": version}]})
+            with target.accept() as connection:
+                if version == "v2":
+                    assert read_exactly(connection, len(local)) == local
+                else:
+                    line = b"PROXY TCP4 127.0.0.1 127.0.0.1 %d %d\r\n" % (
+                        connection.getpeername()[1], target.address[1])
+                    assert read_exactly(connection, len(line)) == line
+                assert read_exactly(connection, 3) == b"\x16\x03\x01"
+                connection.sendall(alert(80))
+                wait_for_health(relay, "healthy", target.address)
+
+
 def test_routes_to_the_same_target_share_its_check():
     with relay_process.RelayProcess() as relay, Listening() as target, Named() as other:
         relay.set({"revision": 1, "routes": [

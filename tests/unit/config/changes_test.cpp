@@ -69,7 +69,7 @@ TEST_CASE("changes: what targets are told of clients, and targets by protocol", 
   REQUIRE(before);
   REQUIRE(after);
   CHECK(text_of(changes(*before, *after)) ==
-        "~ host a.example.com: alpn added: [{\"acme-tls/1\":\"10.30.0.9:443\"}]; proxy_protocol "
+        "~ host a.example.com: alpn added: [{acme-tls/1: 10.30.0.9:443}]; proxy_protocol "
         "added: v1\n"
         "+ host b.example.com: site home; target 10.30.0.200:443; proxy_protocol v2; "
         "http_proxy_protocol v1; alpn h2 -> 10.30.0.8:443\n"

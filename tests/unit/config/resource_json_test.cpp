@@ -104,12 +104,12 @@ TEST_CASE("resource_json: access and limits and back", "[config]") {
 }
 
 TEST_CASE("resource_json: a document of people has no owner and no later keys", "[config]") {
-  const auto host =
-      host_from_json("a.example.com", json{{"owner", "git"}, {"site", "home"}, {"check", "tls"}});
+  const auto host = host_from_json(
+      "a.example.com", json{{"dns", {{"proxied", true}}}, {"owner", "git"}, {"site", "home"}});
   REQUIRE_FALSE(host);
   CHECK(test::lines(host.error()) ==
-        "hosts.a.example.com.check: check: tls is not in this version; leave the key out or write "
-        "none\n"
+        "hosts.a.example.com.dns.proxied: proxied: true is not in this version; leave the key "
+        "out\n"
         "hosts.a.example.com.owner: unknown key \"owner\"; the owner is said with --owner NAME (in "
         "the API: ?owner=NAME)\n");
   CHECK_FALSE(site_from_json("home", json{{"owner", "git"}}));

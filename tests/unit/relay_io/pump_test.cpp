@@ -46,12 +46,11 @@ struct Bench {
       const PumpStatus status = run();
       if (status != PumpStatus::Turn && status != PumpStatus::SinkFull) break;
     }
-    while (test::wait_readable(to.far.get())) {
-      const std::string more = test::read_now(to.far.get());
-      if (more.empty()) break;
-      out += more;
+    while (test::is_under_way(to.near.get())) {
+      REQUIRE(test::wait_readable(to.far.get()));
+      out += test::read_now(to.far.get());
     }
-    return out;
+    return out + test::read_now(to.far.get());
   }
 
   /// The same until the FIN was passed on: what the source had no room for arrives later.

@@ -9,8 +9,10 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -45,6 +47,12 @@ inline TcpPair tcp_pair() {
 inline bool wait_readable(int fd) {
   pollfd watched{fd, POLLIN, 0};
   return ::poll(&watched, 1, 5000) == 1;
+}
+
+/// Whether something that was sent by `fd` has not arrived yet (tcp(7): SIOCOUTQ).
+inline bool is_under_way(int fd) {
+  int bytes = 0;
+  return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0;
 }
 
 /// Everything that `fd` has now.
