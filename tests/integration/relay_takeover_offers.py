@@ -35,7 +35,11 @@ def test_a_successor_serves_whatever_it_is_offered():
             (count, with_bytes(4, b"\2\0"), fds, "of version 2, not 1"),
             (count, with_bytes(6, b"\1\0"), fds, "cut off"),
             (count, with_bytes(0, struct.pack("=I", size - 1)), fds, "shorter than it says"),
-            (count, with_bytes(at_state, b"\5"), fds, "unknown state"),
+            (count, with_bytes(8 + 164, b"\1"), fds, "shorter than it says"),  # a PROXY header
+            (count, with_bytes(at_state, b"\5"), fds, "waits for no site"),
+            (count, with_bytes(at_state, b"\6"), fds, "unknown state"),
+            (count, with_bytes(at_state - 1, b"\3"), fds, "speaks an unknown protocol"),
+            (count, with_bytes(8 + 208, b"\1"), fds, "unfit route"),  # dialled: the second of one
             (count, with_bytes(at_state, b"\0"), fds, "has a target before its hello"),
             (count, with_bytes(at_state, b"\1"), fds, "has no hello to send"),
             (count, with_bytes(at_state + 1, b"\7"), fds, "has no client"),
@@ -54,7 +58,7 @@ def test_a_successor_serves_whatever_it_is_offered():
         end.close()
         close_all(fds)
         everything_goes_on(process, clients)
-        assert flat == 136
+        assert flat == 216
 
 
 def sockets(process):
