@@ -11,7 +11,7 @@ import relay_process
 from echo_stream import PATTERN
 from proxy_header import LOCAL, v1, v2
 from relay_process import SLOWNESS
-from taken_over import HELLO, alive, deaf_target, in_state, ports, relay_to, take_over, tell
+from taken_over import HELLO, alive, deaf_target, in_state, ports, relay_to, table, take_over, tell
 from traffic import (INTERNAL_ERROR, Listening, Serving, alert, client_hello, connect, echo_after_hello, read_all,
                      read_exactly, with_padding)
 
@@ -232,6 +232,23 @@ def test_a_balancers_own_connections_count_for_no_client():
             client.close()
         relay.wait_closed("finished", 5)
         assert relay.stats()["active"] == 0
+
+
+def test_a_balancer_that_is_none_any_more_is_a_client_like_others():
+    limits = {"connections": 20, "connections_per_client": 1, "rate_per_client": 1000}
+    with Serving(echo_after_hello(HELLO)) as target, behind_a_balancer(
+            target, limits=limits, route={"proxy_protocol": "none"}) as (relay, port):
+        own = connect(port, source=BALANCER)
+        own.sendall(LOCAL + HELLO)
+        alive(own)
+        take_over(relay)
+        relay.set(table(target, 2, limits=limits))
+        client = connect(port, source=BALANCER)  # its first one that counts for it
+        client.sendall(HELLO)
+        alive(client)
+        for each in (own, client):
+            each.close()
+        relay.wait_closed("finished", 2)
 
 
 def test_a_header_and_hello_that_are_sent_in_part_go_on_behind_that_part():
