@@ -81,7 +81,7 @@ def test_resets_pass_in_both_directions():
 def test_a_target_that_refuses_is_a_reset_to_the_client():
     with relay_process.RelayProcess() as relay:
         relay.set({"revision": 1, "routes": [raw(("127.0.0.1", free_port()))]})
-        with connect(relay.port()) as client, contextlib.suppress(ConnectionResetError):
+        with contextlib.suppress(ConnectionResetError), connect(relay.port()) as client:
             assert read_all(client) is None, "a FIN where a reset was due"
         assert relay.wait_closed("target_refused")["active"] == 0
 
@@ -174,14 +174,14 @@ def test_access_and_limits_hold_for_raw_ports_too():
     with relay_process.RelayProcess() as relay, Serving(echo) as target:
         relay.set({"revision": 1, "routes": [
             raw(target.address, access={"deny": ["127.0.0.0/8"]})]})
-        with connect(relay.port()) as client, contextlib.suppress(ConnectionResetError):
+        with contextlib.suppress(ConnectionResetError), connect(relay.port()) as client:
             assert read_all(client) is None, "a FIN where a reset was due"
         relay.wait_closed("refused_access_denied")
         relay.set({"revision": 2, "routes": [raw(target.address, limits={"connections": 1})]})
         with connect(relay.port()) as client:
             client.sendall(b"a")
             assert read_exactly(client, 1) == b"a"
-            with connect(relay.port()) as other, contextlib.suppress(ConnectionResetError):
+            with contextlib.suppress(ConnectionResetError), connect(relay.port()) as other:
                 assert read_all(other) is None, "a FIN where a reset was due"
         relay.wait_closed("refused_over_route_limit")
 

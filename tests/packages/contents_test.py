@@ -109,7 +109,7 @@ def test_the_manual_page_of_adit_names_every_command():
 
 def test_the_manual_page_of_the_yaml_names_every_key():
     keys = set()
-    for name in ("resource_reader.cpp", "relay_reader.cpp"):
+    for name in ("resource_reader.cpp", "relay_reader.cpp", "policy_fields.cpp"):
         with open(os.path.join(SOURCE, "controller", "config", name), encoding="utf-8") as file:
             keys.update(re.findall(r'\{"([a-z0-9_]+)", read_', file.read()))
     assert {"sites", "networks", "half_closed", "privacy", "rate_per_client"} <= keys and len(keys) > 20, keys
