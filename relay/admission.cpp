@@ -157,6 +157,15 @@ bool Admission::release_client(const Key& key) {
   return true;
 }
 
+void Admission::adopt(const IpAddress& client, RouteId route) {
+  const Key key = key_of(client, route);
+  Shard& shard = shard_of(key);
+  const std::lock_guard lock(shard.mutex);
+  const auto [found, is_new] = shard.clients.try_emplace(key, Client{.key = key, .lines = {}});
+  if (!is_new && found->second.connections == 0) take_idle(shard, found->second);
+  ++found->second.connections;
+}
+
 void Admission::release(const IpAddress& client) {
   if (release_client(key_of(client))) active_.fetch_sub(1, std::memory_order_relaxed);
 }

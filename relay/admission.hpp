@@ -73,6 +73,17 @@ class Admission {
   /// not left. Any thread.
   [[nodiscard]] std::shared_ptr<Lines> lines_of(RouteId route, const IpAddress& client);
 
+  /// Counts a connection of `client` that another process admitted, whatever the limits are: one of
+  /// those that reserve() announced. With a `route`: which had entered that route there. Any
+  /// thread.
+  void adopt(const IpAddress& client, RouteId route = nullptr);
+
+  /// `count` connections will be adopted: they count in the limit of all from now on.
+  void reserve(std::uint32_t count) { active_.fetch_add(count, std::memory_order_relaxed); }
+
+  /// So many of those will not come.
+  void unreserve(std::uint32_t count) { active_.fetch_sub(count, std::memory_order_relaxed); }
+
   /// From here on; live connections stay, also when they are more than allowed now. Any thread.
   void set_limits(const control::Limits& limits);
   [[nodiscard]] control::Limits limits() const;
@@ -81,7 +92,7 @@ class Admission {
   /// seconds keeps a quiet relay small. Any thread.
   void forget_idle(TimePoint now);
 
-  /// Connections admitted and not released.
+  /// Connections admitted or reserved, and not released.
   [[nodiscard]] std::uint32_t active() const { return active_.load(std::memory_order_relaxed); }
 
   /// Clients remembered now: with connections, or idle and not yet forgotten. Takes every lock.

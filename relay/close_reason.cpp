@@ -94,6 +94,14 @@ std::string_view to_string(CloseReason reason) {
   return "internal_error";
 }
 
+std::optional<CloseReason> close_reason_of(std::string_view word) {
+  for (std::size_t i = 0; i < kCloseReasonCount; ++i) {
+    const auto reason = static_cast<CloseReason>(i);
+    if (to_string(reason) == word) return reason;
+  }
+  return std::nullopt;
+}
+
 bool is_refusal(CloseReason reason) {
   return reason >= CloseReason::RefusedNotTls && reason <= CloseReason::RefusedOverHoldLimit;
 }

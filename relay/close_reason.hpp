@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace adit::relay {
@@ -69,6 +70,9 @@ inline constexpr std::size_t kCloseReasonCount =
 
 /// "refused_unknown_name": lower case, underscores, valid for ever.
 [[nodiscard]] std::string_view to_string(CloseReason reason);
+
+/// The reason that is called so; nothing: there is none (any more, or yet).
+[[nodiscard]] std::optional<CloseReason> close_reason_of(std::string_view word);
 
 /// Whether the relay turned the client away for what it sent or is (a `Refused…` reason).
 [[nodiscard]] bool is_refusal(CloseReason reason);

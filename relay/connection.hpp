@@ -32,6 +32,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "common/clock.hpp"
 #include "common/host_name.hpp"
@@ -50,16 +51,20 @@
 namespace adit::relay {
 
 class Worker;
+struct ConnectionFlat;
+struct ConnectionState;
+struct MovedConnection;
 
 class Connection final : public TimerNode {
  public:
+  /// The values go to a successor: a new state comes last but for Closed, which never goes.
   enum class State : std::uint8_t {
     AwaitingHello,
-    Holding,
     Connecting,
     SendingHello,
     Relaying,
     Answering,
+    Holding,
     Closed
   };
   enum class [[nodiscard]] Next : std::uint8_t{Continue, Finished};
@@ -71,6 +76,8 @@ class Connection final : public TimerNode {
   /// outlives the connection.
   Connection(Worker& worker, std::uint64_t id, UniqueFd fd, const Endpoint& client,
              control::PublicPort port, Origin origin = Origin::Client);
+  /// One that another process had until now; `moved` was found sound by check_moved().
+  Connection(Worker& worker, MovedConnection moved);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -82,6 +89,19 @@ class Connection final : public TimerNode {
 
   /// Its deadline has come (or what was its deadline when it was armed). It may be gone afterwards.
   static void fire(Connection& connection) { finish_event(connection, connection.on_deadline()); }
+
+  // --- live take-over (connection_takeover.cpp)
+
+  /// Stops: nothing is read or written, and no event comes, until go_on(). Its deadline is the
+  /// worker's to cancel.
+  void suspend();
+  /// The opposite; `deadline` is the one that it had.
+  void go_on(TimePoint deadline);
+  /// Everything of it that is not in the kernel but what the worker knows (the deadline and how its
+  /// route stands to the table). `fds` gets its descriptors, which stay its own.
+  void save(ConnectionState& state, std::vector<int>& fds) const;
+  /// After the constructor for a moved one: watches its sockets. It may be gone afterwards.
+  void start_moved(TimePoint deadline);
 
   /// From outside: the relay ends, the route is gone.
   void end(CloseReason reason);
@@ -111,6 +131,10 @@ class Connection final : public TimerNode {
 
   /// The target that it dials or has dialled last; once there is a route.
   [[nodiscard]] const Endpoint& target() const { return dialling_.target; }
+
+  [[nodiscard]] State state() const { return state_; }
+
+  [[nodiscard]] const control::PublicPort& port() const { return port_; }
 
   [[nodiscard]] CloseReason reason() const { return reason_; }
 
@@ -175,6 +199,11 @@ class Connection final : public TimerNode {
   Next refuse_over_limit(CloseReason reason);
   std::optional<CloseReason> enter_route(const Route& route);
   void leave_route();
+  void save_hello(ConnectionState& state) const;
+  void save_dialling(ConnectionFlat& flat) const;
+  [[nodiscard]] static Dialling dialling_of(const ConnectionFlat& flat);
+  void restore_route(const ConnectionState& state);
+  void restore_hello(const ConnectionState& state);
   Next dial_target();
   Next dial_next(CloseReason failure);
   Next fail_over(CloseReason reason);
@@ -200,6 +229,8 @@ class Connection final : public TimerNode {
   Next refuse_http(CloseReason reason, unsigned code);
   Next refuse_raw(CloseReason reason);
   Next refuse_unreachable(CloseReason reason);
+  Next watch_moved();
+  Next go_on_moved();
   Next answer(CloseReason reason, std::span<const std::uint8_t> bytes);
   Next finish(CloseReason reason);
   void enter_relaying();
@@ -225,6 +256,8 @@ class Connection final : public TimerNode {
 
   [[nodiscard]] bool is_raw() const { return port_.protocol == control::Protocol::Raw; }
 
+  // Every member goes to a successor: a new one (and one of Side, Pump or HelloBuffer) needs a
+  // member at the end of ConnectionFlat, and its place in save() and in the second constructor.
   Worker* worker_;
   Side client_;
   Side target_;

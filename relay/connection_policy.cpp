@@ -1,7 +1,10 @@
 // Connection between hello and target: may this client use this route, and is there room for it?
+#include <utility>
+
 #include "common/clock.hpp"
 #include "relay/arrival.hpp"
 #include "relay/connection.hpp"
+#include "relay/connection_state.hpp"
 #include "relay/socket_options.hpp"
 #include "relay/worker.hpp"
 
@@ -73,6 +76,27 @@ std::optional<CloseReason> Connection::enter_route(const Route& route) {
   if (is_over) return CloseReason::RefusedOverRouteLimit;
   return result == AdmitResult::OverClient ? CloseReason::RefusedOverRouteClientLimit
                                            : CloseReason::RefusedOverRouteClientRate;
+}
+
+/// What enter_route() has done in another process, without asking the limits. A direction that
+/// waited for its turn waits on; what it had reserved was given back there.
+void Connection::restore_route(const ConnectionState& state) {
+  if (state.has(kHasSeat)) {
+    Admission& admission = worker_->admission();
+    const IpAddress& client = client_address_.address;
+    admission.adopt(client, route_->state.get());
+    has_seat_ = true;
+    if (route_->spec.limits->bandwidth_per_client != 0) {
+      shaper_ = std::make_unique<Shaper>();
+      shaper_->of_client = admission.lines_of(route_->state.get(), client);
+    }
+  }
+  for (const auto& [way, flag] : {std::pair(Way::ToTarget, kToTargetThrottled),
+                                  std::pair(Way::ToClient, kToClientThrottled)}) {
+    if (!state.has(flag)) continue;
+    if (!shaper_) shaper_ = std::make_unique<Shaper>();
+    shaper_->ways[static_cast<std::size_t>(way)].wait_until(time_of(state.flat.deadline));
+  }
 }
 
 /// At its end: what it reserved and does not need is for others, then its seat.

@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,6 @@
 #include <unistd.h>
 
 #include "common/os/privileges.hpp"
-#include "relay/supervisor_link.hpp"
 
 namespace adit::relay {
 
@@ -48,6 +48,11 @@ void DataProcess::end() {
   ::kill(pid, SIGTERM);
   link.reset();
   kill_at = SteadyClock::now() + kProcessPatience;
+}
+
+void DataProcess::tell(LinkType type, int fd) const {
+  const std::span<const int> fds(&fd, fd < 0 ? 0 : 1);
+  static_cast<void>(link_send(link.get(), {.type = type}, fds));
 }
 
 Result<DataProcess> start_data_process(const Options& options, int control) {

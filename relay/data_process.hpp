@@ -11,6 +11,7 @@
 #include "common/result.hpp"
 #include "common/unique_fd.hpp"
 #include "relay/options.hpp"
+#include "relay/supervisor_link.hpp"
 
 namespace adit::relay {
 
@@ -31,6 +32,9 @@ struct DataProcess {
   void kill();
   /// SIGTERM, and SIGKILL if that does not help.
   void end();
+  /// Sends `type`, with `fd` (borrowed) if it is not -1. If the process does not even take this
+  /// message, its end is noticed as any other end.
+  void tell(LinkType type, int fd = -1) const;
 };
 
 /// Starts a data process of this very program; it inherits `control` and the far end of its link.

@@ -54,6 +54,14 @@ bool HelloBuffers::append(HelloBuffer& buffer, std::span<const std::uint8_t> byt
   return true;
 }
 
+std::unique_ptr<HelloBuffer> HelloBuffers::adopt(std::span<const std::uint8_t> bytes) {
+  auto buffer = std::make_unique<HelloBuffer>();
+  buffer->bytes.reserve(std::max(bytes.size(), kUsualHello));
+  buffer->bytes.assign(bytes.begin(), bytes.end());
+  budget_->add_bytes(buffer->bytes.capacity());
+  return buffer;
+}
+
 void HelloBuffers::give_back(std::unique_ptr<HelloBuffer> buffer) {
   budget_->give_back_bytes(buffer->bytes.capacity());
   buffer->bytes.clear();

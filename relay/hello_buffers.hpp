@@ -37,6 +37,9 @@ class HelloBudget {
     return false;
   }
 
+  /// A client that is there already, also over the maximum.
+  void add() { clients_.fetch_add(1, std::memory_order_relaxed); }
+
   void leave() { clients_.fetch_sub(1, std::memory_order_relaxed); }
 
   bool take_bytes(std::size_t count) {
@@ -44,6 +47,9 @@ class HelloBudget {
     give_back_bytes(count);
     return false;
   }
+
+  /// Bytes that are there already, also over the maximum.
+  void add_bytes(std::size_t count) { bytes_.fetch_add(count, std::memory_order_relaxed); }
 
   /// Taken now.
   [[nodiscard]] std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
@@ -89,6 +95,8 @@ class HelloBuffers {
   /// if the budget does not allow it.
   [[nodiscard]] bool append(HelloBuffer& buffer, std::span<const std::uint8_t> bytes);
   void give_back(std::unique_ptr<HelloBuffer> buffer);
+  /// A buffer with `bytes`, which another process read.
+  [[nodiscard]] std::unique_ptr<HelloBuffer> adopt(std::span<const std::uint8_t> bytes);
 
  private:
   HelloBudget* budget_;

@@ -23,7 +23,13 @@ class HoldBudget {
     return false;
   }
 
-  /// Once for each `enter` that was true, with the same `bytes`.
+  /// A client that is there already, also over the bounds.
+  void add(std::size_t bytes) {
+    clients_.fetch_add(1, std::memory_order_relaxed);
+    bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  }
+
+  /// Once for each `enter` that was true and each `add`, with the same `bytes`.
   void leave(std::size_t bytes) {
     clients_.fetch_sub(1, std::memory_order_relaxed);
     bytes_.fetch_sub(bytes, std::memory_order_relaxed);

@@ -25,6 +25,11 @@ std::unique_ptr<SplicePipe> PipePool::lend(TimePoint now) {
   return nullptr;
 }
 
+std::unique_ptr<SplicePipe> PipePool::lend_adopted(SplicePipe pipe) {
+  budget_->add();
+  return std::make_unique<SplicePipe>(std::move(pipe));
+}
+
 void PipePool::give_back(std::unique_ptr<SplicePipe> pipe) {
   if (pipe->is_proven_empty() && spare_.size() < max_spare_) {
     spare_.push_back(std::move(pipe));

@@ -27,6 +27,9 @@ class PipeBudget {
     return false;
   }
 
+  /// Counts a pipe that is there already, also over the maximum.
+  void add() { used_.fetch_add(1, std::memory_order_relaxed); }
+
   void give_back() { used_.fetch_sub(1, std::memory_order_relaxed); }
 
   [[nodiscard]] unsigned maximum() const { return maximum_; }
@@ -51,6 +54,8 @@ class PipePool {
   /// then not asked again for a while). Must come back by `give_back`, in whatever state.
   [[nodiscard]] std::unique_ptr<SplicePipe> lend(TimePoint now);
   void give_back(std::unique_ptr<SplicePipe> pipe);
+  /// Counts `pipe`, which another process made, as lent.
+  [[nodiscard]] std::unique_ptr<SplicePipe> lend_adopted(SplicePipe pipe);
 
  private:
   PipeBudget* budget_;

@@ -39,6 +39,12 @@ class ProxyHeaderReader {
   /// real addresses stand.
   [[nodiscard]] const std::optional<ProxyAddresses>& addresses() const { return addresses_; }
 
+  /// A new reader becomes one that has read a header with `addresses`; feed() is not for it.
+  void restore(const ProxyAddresses& addresses) {
+    status_ = ProxyStatus::Complete;
+    addresses_ = addresses;
+  }
+
   /// After Complete: what follows behind so many bytes is the client's.
   [[nodiscard]] std::size_t size_bytes() const { return size_; }
 

@@ -42,6 +42,14 @@ void Pump::close(PipePool& pipes) {
   if (pipe_) pipes.give_back(std::move(pipe_));
 }
 
+void Pump::restore(const State& state, std::unique_ptr<SplicePipe> pipe) {
+  pipe_ = std::move(pipe);
+  streaming_ = state.streaming;
+  is_blocked_ = state.is_blocked;
+  is_finished_ = state.is_finished;
+  expects_reset_ = state.expects_reset;
+}
+
 PumpStatus Pump::flush(int sink) {
   const IoResult result = pipe_->drain_to(sink);
   if (result.status == IoStatus::WantWrite) return PumpStatus::SinkFull;

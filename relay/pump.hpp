@@ -66,6 +66,25 @@ class Pump {
   /// The errno of SourceFailed or SinkFailed, as far as it is known.
   [[nodiscard]] int error() const { return error_; }
 
+  /// What a pump is besides its pipe, between two runs; for a successor (connection_state.hpp). A
+  /// member that is new in Pump and lives longer than a run belongs here, too.
+  struct State {
+    std::uint8_t streaming = 0;
+    bool is_blocked = false;
+    bool is_finished = false;
+    bool expects_reset = false;
+  };
+
+  [[nodiscard]] State state() const {
+    return {streaming_, is_blocked_, is_finished_, expects_reset_};
+  }
+
+  /// The pipe with the bytes that the sink has not taken yet; null: there are none.
+  [[nodiscard]] const SplicePipe* pipe() const { return pipe_.get(); }
+
+  /// Makes this pump, which is new, one that was in `state` with `pipe` (lent, or null).
+  void restore(const State& state, std::unique_ptr<SplicePipe> pipe);
+
   /// Bytes that the sink took since the last call.
   [[nodiscard]] std::uint64_t take_moved() { return std::exchange(moved_, 0); }
 

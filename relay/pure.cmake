@@ -4,6 +4,7 @@ add_library(adit_relay_core STATIC
   admission.cpp
   client_hello.cpp
   close_reason.cpp
+  connection_state.cpp
   crc32c.cpp
   health_record.cpp
   http_answer.cpp

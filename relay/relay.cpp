@@ -23,6 +23,7 @@
 #include "relay/sandbox.hpp"
 #include "relay/supervisor_client.hpp"
 #include "relay/table_service.hpp"
+#include "relay/takeover.hpp"
 #include "relay/worker.hpp"
 
 namespace adit::relay {
@@ -48,7 +49,8 @@ class Relay {
   Result<void> start() {
     auto supervisor = SupervisorClient::create(
         loop_, UniqueFd(kLinkFd),
-        {[this](LinkType order) { obey(order); }, [this] { loop_.stop(); }});
+        {[this](LinkType order) { obey(order); },
+         [this](UniqueFd socket) { takeover_ = std::move(socket); }, [this] { loop_.stop(); }});
     if (!supervisor) return fail(std::move(supervisor).error());
     supervisor_ = std::move(*supervisor);
     for (unsigned i = 0; i < options_.workers; ++i) {
@@ -84,9 +86,28 @@ class Relay {
   }
 
   void serve() {
-    tables_->serve();
+    if (takeover_.is_open()) {
+      take_over();
+    } else {
+      tables_->serve();
+    }
     if (!control_ && !open_control()) return loop_.stop();  // the supervisor starts another
     supervisor_->report(LinkType::Serving);
+  }
+
+  /// Before controllers come: what they read and set begins with what was there.
+  void take_over() {
+    Taker taker(
+        std::exchange(takeover_, UniqueFd()),
+        {&shared_, workers_,
+         [this](const std::string& name, std::span<const std::uint8_t> own) {
+           return tables_->route_of_moved(name, own);
+         },
+         [this](const control::SiteState& sites) { take(sites); },
+         [this](std::span<const control::RouteStats> routes) { tables_->inherit(routes); }});
+    taker.begin();
+    tables_->serve();
+    taker.take();
   }
 
   /// Not before we serve: nobody else answers controllers then.
@@ -166,18 +187,25 @@ class Relay {
     return stats;
   }
 
-  /// A successor serves: no new client, no controller; the end comes with the last connection. Its
-  /// tables are followed: what they remove ends here too.
+  /// A successor serves: no new client, no controller. It gets the connections; of those that it
+  /// does not get the last one brings the end here, and its tables are followed meanwhile.
   void drain() {
-    log::info("relay: a successor serves; waiting for the connections here");
+    log::info("relay: a successor serves; the connections here are its own or drain");
     control_.reset();
     checker_.stop();
     tables_->drain();
     for (const auto& worker : workers_) {
-      worker->post([&each = *worker] { each.close_all_listeners(); });
+      run_on(*worker, [&each = *worker] { each.close_all_listeners(); });
+    }
+    if (takeover_.is_open()) {
+      Giver giver(std::exchange(takeover_, UniqueFd()), workers_);
+      giver.give(shared_.last_connection_id.load(),
+                 control::SiteState{{sites_down_.begin(), sites_down_.end()}},
+                 [this] { return stats(); });
     }
     drain_until_ = SteadyClock::now() + kLongestDrain;
     drain_timer_.start(kDrainCheck, kDrainCheck);
+    end_if_drained();
   }
 
   void end_if_drained() {
@@ -202,6 +230,7 @@ class Relay {
   HealthChecker checker_;
   TimePoint drain_until_;
   std::set<std::string> sites_down_;  ///< as the controller last said
+  UniqueFd takeover_;                 ///< to the other data process of a reload, until it is used
   std::unique_ptr<SupervisorClient> supervisor_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::optional<TableService> tables_;
@@ -224,6 +253,7 @@ Result<void> prepare(const Options& options) {
 
 int run_data_process(const Options& options) {
   const std::uint64_t descriptors = raise_descriptor_limit();
+  enlarge_descriptor_table(descriptors);
   if (auto prepared = prepare(options); !prepared) {
     log::error("relay: {}", prepared.error().what);
     return kExitCannotServe;

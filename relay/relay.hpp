@@ -1,10 +1,10 @@
 // The data process: the workers that serve every connection, the control socket, the live table. It
 // asks its supervisor for listeners and ends with it.
 //
-// Limits (`connections`, `connections_per_client`, `rate_per_client`) count per process: after a
-// reload a client may have as many connections in the new process as it still has in the old one,
-// which drains. A table that the new process takes is followed by the old one as well: what it
-// removes ends there too, after its drain.
+// In a reload the connections move to the new process, with everything that was counted for them
+// (takeover.hpp); only the rates begin anew. What cannot move drains in the old one and counts in
+// its limits only; a table that the new process takes is followed there: what it removes ends,
+// after its drain.
 #pragma once
 
 #include "relay/options.hpp"

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include "common/unique_fd.hpp"
 #include "relay/pipe_pool.hpp"
 
 namespace adit::relay {
@@ -13,6 +16,12 @@ std::uint64_t raise_descriptor_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
   const rlimit raised{limit.rlim_max, limit.rlim_max};
   return ::setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
+}
+
+void enlarge_descriptor_table(std::uint64_t descriptors) {
+  constexpr std::uint64_t kLargest = 65'536;
+  const auto last = static_cast<int>(std::min(descriptors, kLargest)) - 1;
+  UniqueFd(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, last)).reset();
 }
 
 unsigned pipe_cap(std::uint64_t descriptors) {

@@ -26,6 +26,19 @@ std::optional<SplicePipe> SplicePipe::create() {
   return SplicePipe(std::move(read_end), std::move(write_end), static_cast<std::size_t>(capacity));
 }
 
+bool SplicePipe::can_adopt(int read_end, int write_end, std::size_t held) {
+  const int capacity = ::fcntl(write_end, F_GETPIPE_SZ);
+  return capacity >= static_cast<int>(kSmallPipe) && held <= static_cast<std::size_t>(capacity) &&
+         ::fcntl(read_end, F_GETPIPE_SZ) == capacity;
+}
+
+SplicePipe SplicePipe::adopt(UniqueFd read_end, UniqueFd write_end, std::size_t held) {
+  const int capacity = ::fcntl(write_end.get(), F_GETPIPE_SZ);
+  SplicePipe pipe(std::move(read_end), std::move(write_end), static_cast<std::size_t>(capacity));
+  pipe.held_ = held;
+  return pipe;
+}
+
 IoResult SplicePipe::fill_from(int socket, std::size_t most) {
   while (true) {
     const ssize_t count = ::splice(socket, nullptr, write_end_.get(), nullptr, most, kFlags);

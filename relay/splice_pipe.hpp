@@ -28,6 +28,11 @@ class SplicePipe {
   /// An empty pipe of kLargePipe bytes, or of kSmallPipe where the user's pipe budget
   /// (pipe-user-pages-soft) allows no more; nothing if not even that or no descriptor is to be had.
   static std::optional<SplicePipe> create();
+  /// Whether these can be the ends of a pipe of create() in another process with `held` bytes in
+  /// it.
+  static bool can_adopt(int read_end, int write_end, std::size_t held);
+  /// That pipe, can_adopt() having said yes.
+  static SplicePipe adopt(UniqueFd read_end, UniqueFd write_end, std::size_t held);
 
   /// Moves what `socket` has and the pipe takes, at most `most` bytes (> 0). WantRead: the socket
   /// is empty, or the pipe is full (then `held` is not 0).
@@ -40,6 +45,11 @@ class SplicePipe {
   [[nodiscard]] std::size_t held() const { return held_; }
 
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
+
+  /// Still owned by this object.
+  [[nodiscard]] int read_end() const { return read_end_.get(); }
+
+  [[nodiscard]] int write_end() const { return write_end_.get(); }
 
   /// True if nothing is in the pipe and nothing ever went wrong with it: it may serve another
   /// connection.

@@ -78,16 +78,6 @@ Result<SupervisorState> open_state(const Options& options) {
   return state;
 }
 
-/// If it does not even take this message, its end is noticed as any other end.
-void tell(const DataProcess& process, LinkType type) {
-  static_cast<void>(link_send(process.link.get(), {.type = type}));
-}
-
-std::string describe(const TableId& table) {
-  return table.revision == 0 ? "no route table"
-                             : fmt::format("the route table of revision {}", table.revision);
-}
-
 }  // namespace
 
 Result<Supervisor> Supervisor::create(Options options, std::vector<std::string> arguments) {
@@ -257,7 +247,7 @@ void Supervisor::on_message(DataProcess& process, const LinkMessage& message) {
       return start_successor();
     case LinkType::TableChanged:
       if (!is_current) return;
-      for (const DataProcess& draining : state_.processes) tell(draining, LinkType::TableChanged);
+      for (const DataProcess& draining : state_.processes) draining.tell(LinkType::TableChanged);
       return;
     case LinkType::Pong:
       if (is_current) os::sd_notify("WATCHDOG=1");
@@ -286,7 +276,7 @@ void Supervisor::on_bind(DataProcess& process, const LinkMessage& message) {
 }
 
 void Supervisor::on_ready() {
-  tell(*current_, LinkType::Serve);
+  current_->tell(LinkType::Serve);
   // Listeners of a table that this process does not have.
   state_.listeners.unbind_all_but(current_->listeners);
 }
@@ -312,76 +302,8 @@ void Supervisor::on_time() {
   const auto interval = os::watchdog_interval();
   if (interval && current_ && current_->is_ready && now >= ping_at_) {
     ping_at_ = now + *interval;
-    tell(*current_, LinkType::Ping);
+    current_->tell(LinkType::Ping);
   }
-}
-
-// --- reload
-
-void Supervisor::reload() {
-  if (freeze_until_ || successor_ || !current_ || !current_->is_ready) {
-    log::warning("adit-relay: reload: not now, a data process is starting; continuing");
-    return;
-  }
-  state_.processes.insert(state_.processes.begin(), std::move(*current_));
-  const auto take_back = [&](const Error& error) {
-    current_ = std::move(state_.processes.front());
-    state_.processes.erase(state_.processes.begin());
-    log::error("adit-relay: reload: {}; continuing as before", error.what);
-  };
-  if (auto works = try_program(state_, program_, arguments_); !works) {
-    return take_back(works.error());
-  }
-  const auto now =
-      std::chrono::duration_cast<std::chrono::microseconds>(SteadyClock::now().time_since_epoch());
-  os::sd_notify(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.count()));
-  take_back(execute_with(state_, program_, arguments_));
-  os::sd_notify("READY=1");
-}
-
-void Supervisor::freeze_current() {
-  freeze_until_ = SteadyClock::now() + kProcessPatience;
-  tell(*current_, LinkType::Freeze);
-}
-
-void Supervisor::start_successor() {
-  freeze_until_.reset();
-  auto process = start_data_process(options_, state_.control.get());
-  if (!process) return abandon_reload(process.error().what);
-  successor_ = std::move(*process);
-}
-
-std::string Supervisor::flaw_of_successor(const TableId& table) const {
-  if (table != frozen_table_) {
-    return fmt::format(
-        "the new data process has {}, not {}; if it cannot read the cached table, only a restart "
-        "takes the new program",
-        describe(table), describe(frozen_table_));
-  }
-  for (const auto& [address, listener] : state_.listeners.all()) {
-    if (successor_->listeners.contains(address)) continue;
-    return fmt::format("the new data process does not want the listener {} port {}",
-                       address.address, address.port);
-  }
-  return {};
-}
-
-void Supervisor::on_successor_ready(const TableId& table) {
-  if (const std::string flaw = flaw_of_successor(table); !flaw.empty()) {
-    log::error("adit-relay: reload: {}", flaw);
-    return successor_->kill();
-  }
-  tell(*current_, LinkType::Drain);
-  state_.processes.push_back(std::move(*current_));
-  current_ = std::exchange(successor_, std::nullopt);
-  on_ready();
-}
-
-void Supervisor::abandon_reload(std::string_view why) {
-  freeze_until_.reset();
-  tell(*current_, LinkType::Serve);
-  log::error("adit-relay: reload: {}; the old data process goes on", why);
-  os::sd_notify("READY=1");
 }
 
 void Supervisor::end_all() {

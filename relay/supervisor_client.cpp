@@ -45,11 +45,12 @@ void SupervisorClient::on_readable() {
       return events_.on_end();
     }
     if (!*received) return;
-    postponed_.push_back((*received)->message);
+    postponed_.push_back(std::move(**received));
   }
 }
 
-void SupervisorClient::handle(const LinkMessage& message) {
+void SupervisorClient::handle(LinkReceived received) {
+  const LinkMessage& message = received.message;
   switch (message.type) {
     case LinkType::Ping: {
       LinkMessage pong = message;
@@ -61,6 +62,9 @@ void SupervisorClient::handle(const LinkMessage& message) {
     case LinkType::Drain:
     case LinkType::TableChanged:
       return events_.on_order(message.type);
+    case LinkType::TakeOver:
+      if (received.fds.size() == 1) events_.on_take_over(std::move(received.fds.front()));
+      return;
     default:
       return;  // a late answer, or from a newer supervisor
   }
@@ -68,9 +72,9 @@ void SupervisorClient::handle(const LinkMessage& message) {
 
 void SupervisorClient::handle_postponed() {
   while (!postponed_.empty()) {
-    const LinkMessage message = postponed_.front();
+    LinkReceived received = std::move(postponed_.front());
     postponed_.pop_front();
-    handle(message);
+    handle(std::move(received));
   }
 }
 
@@ -93,7 +97,7 @@ Result<LinkReceived> SupervisorClient::wait_for_reply(std::uint32_t id) {
     if ((*received)->message.type == LinkType::BindReply && (*received)->message.id == id) {
       return std::move(**received);
     }
-    postponed_.push_back((*received)->message);
+    postponed_.push_back(std::move(**received));
     postponed_ready_.send();
   }
 }
@@ -104,6 +108,7 @@ Result<BoundListener> SupervisorClient::bind(const control::ListenAddress& addre
   if (!reply) return fail(std::move(reply).error());
   if (reply->message.sys_errno != 0) return fail_sys("bind", reply->message.sys_errno);
   if (reply->fds.empty()) return fail(Errc::Internal, "the supervisor sent no listener");
+  if (reply->fds.size() != reply->message.count) return fail_sys("take listeners", EMFILE);
   return BoundListener{reply->message.bound_port, std::move(reply->fds)};
 }
 

@@ -21,8 +21,9 @@ namespace adit::relay {
 class SupervisorClient {
  public:
   struct Events {
-    std::function<void(LinkType)> on_order;  ///< Serve, Freeze, Drain or TableChanged
-    std::function<void()> on_end;            ///< the supervisor is gone
+    std::function<void(LinkType)> on_order;      ///< Serve, Freeze, Drain or TableChanged
+    std::function<void(UniqueFd)> on_take_over;  ///< the socket of TakeOver
+    std::function<void()> on_end;                ///< the supervisor is gone
   };
 
   static Result<std::unique_ptr<SupervisorClient>> create(uv::Loop& loop, UniqueFd link,
@@ -44,7 +45,7 @@ class SupervisorClient {
  private:
   SupervisorClient(uv::Loop& loop, UniqueFd link, Events events);
   void on_readable();
-  void handle(const LinkMessage& message);
+  void handle(LinkReceived received);
   void handle_postponed();
   void send(const LinkMessage& message);
   Result<LinkReceived> wait_for_reply(std::uint32_t id);
@@ -54,7 +55,7 @@ class SupervisorClient {
   uv::Async postponed_ready_;
   Events events_;
   std::uint32_t last_id_ = 0;
-  std::deque<LinkMessage> postponed_;  ///< not handled yet: came while an answer was waited for
+  std::deque<LinkReceived> postponed_;  ///< not handled yet: came while an answer was waited for
 };
 
 }  // namespace adit::relay

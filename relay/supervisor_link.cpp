@@ -111,7 +111,7 @@ Result<std::optional<LinkReceived>> link_receive(int socket) {
   if (count < 0) return fail_sys("receive from the other process", errno);
   received.fds = take_fds(header);
   if (count != sizeof received.message || received.message.version != LinkMessage::kVersion ||
-      (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+      (header.msg_flags & MSG_TRUNC) != 0) {
     return fail(Errc::Protocol, "a message of another version from the other process");
   }
   return received;

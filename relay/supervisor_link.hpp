@@ -5,7 +5,8 @@
 //
 //   data process            supervisor
 //     Bind    ->  <-  BindReply           for each port of the cached table
-//     Ready   ->  <-  Serve               with a successor: Drain to the process before
+//     Ready   ->  <-  Serve               with a successor: Drain to the process before, and
+//                                         TakeOver to both first
 //     Serving ->                          clients and controllers are taken from here on
 //             <-  Freeze                  a reload: before the successor starts
 //     Frozen  ->                          check and set are refused from here on
@@ -45,6 +46,8 @@ enum class LinkType : std::uint16_t {
   Frozen = 10,        ///< data -> supervisor: done; the live table is this TableId
   TableChanged = 11,  ///< data -> supervisor -> all that drain: the cache on disk is another one
   Serving = 12,       ///< data -> supervisor: the answer to Serve
+  TakeOver = 13,  ///< supervisor -> both data processes of a reload: the socket by which the Drain
+                  ///< that follows gives connections away, or the Serve takes them
 };
 
 /// Which route table a process has; {0, 0}: none.
@@ -89,8 +92,9 @@ struct LinkReceived {
 /// Sends one message with `fds` (borrowed, ≤ kMaxLinkFds). Errc::Unavailable if the socket is full.
 Result<void> link_send(int socket, const LinkMessage& message, std::span<const int> fds = {});
 
-/// The next message without waiting; nullopt if there is none. Errc::NotFound at the other side's
-/// end, Errc::Protocol for another version or size.
+/// The next message without waiting; nullopt if there is none. Without the descriptors for which
+/// there was no room in this process. Errc::NotFound at the other side's end, Errc::Protocol for
+/// another version or size.
 Result<std::optional<LinkReceived>> link_receive(int socket);
 
 }  // namespace adit::relay

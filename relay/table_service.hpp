@@ -54,6 +54,15 @@ class TableService {
   /// too.
   void follow_cache();
 
+  // --- live take-over
+
+  /// The live table's route `name`; if `own` is not empty, that route as `own`, an encoded table of
+  /// one route, has it. It counts with all others of its name. Null: there is none.
+  std::shared_ptr<const Route> route_of_moved(const std::string& name,
+                                              std::span<const std::uint8_t> own);
+  /// Adds what another process counted for the live table's routes.
+  void inherit(std::span<const control::RouteStats> routes) const;
+
   /// check() and set() must not be called.
   [[nodiscard]] bool is_frozen() const { return mode_ == Mode::Frozen; }
 

@@ -35,6 +35,12 @@ class Throttle {
   /// There is nothing to read now: the rest is for others.
   void give_back(const LinePair& lines);
 
+  /// A new one waits until `time`, as one did elsewhere.
+  void wait_until(TimePoint time) {
+    resume_at_ = time;
+    is_waiting_ = true;
+  }
+
   /// The last answer of allowed() was 0, and nothing was given back since.
   [[nodiscard]] bool is_waiting() const { return is_waiting_; }
 

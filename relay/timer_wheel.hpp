@@ -58,6 +58,11 @@ class TimerWheel {
   /// Nothing happens when it is not armed.
   void cancel(TimerNode& node);
 
+  /// For what `node` was armed last, rounded up to a tick; also after cancel(). Once it was armed.
+  [[nodiscard]] TimePoint deadline_of(const TimerNode& node) const {
+    return start_ + static_cast<std::int64_t>(node.due_tick_) * kTick;
+  }
+
   /// Calls `fire(TimerNode&)` for each node that is due at `now`, disarmed before the call. It may
   /// arm, cancel and destroy any node, its own and others that are due too, but not advance().
   template <class Fire>

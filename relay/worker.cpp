@@ -293,7 +293,10 @@ std::shared_ptr<const Route> Worker::find_route(control::PublicPort port, const 
 }
 
 void Worker::drain(const std::shared_ptr<const Route>& route) {
-  const TimePoint deadline = now() + route->spec.drain;
+  drain(route, now() + route->spec.drain);
+}
+
+void Worker::drain(const std::shared_ptr<const Route>& route, TimePoint deadline) {
   if (!draining_.try_emplace(route->state.get(), Draining{route, deadline}).second) return;
   if (drain_node_.is_armed() && drain_due_ <= deadline) return;
   drain_due_ = deadline;

@@ -1,6 +1,6 @@
 // One worker: a thread with its own libuv loop, timer wheel, listeners, connections and spare
 // pipes. It takes tasks from the main thread by post() and shares nothing else with it but atomic
-// counters. Every connection stays with the worker that accepted it.
+// counters. Every connection stays with the worker that accepted or adopted it.
 #pragma once
 
 #include <algorithm>
@@ -27,6 +27,7 @@
 #include "relay/hold_budget.hpp"
 #include "relay/listener.hpp"
 #include "relay/log_limiter.hpp"
+#include "relay/moved_connection.hpp"
 #include "relay/pipe_pool.hpp"
 #include "relay/pump.hpp"
 #include "relay/record_log.hpp"
@@ -107,6 +108,20 @@ class Worker {
   [[nodiscard]] control::Connections list(const control::ConnectionsRequest& request) const;
   /// Resets the connection `id`; false: it is not here.
   bool kill(std::uint64_t id);
+
+  // --- live take-over (worker_takeover.cpp): on the worker's thread, by post()
+
+  /// Suspends as many connections as one message of the take-over holds; none: there are no more
+  /// that could move. Their descriptors stay this worker's. settle() must follow.
+  SuspendedBatch suspend_some();
+  /// What became of them, if there are any. Moved: they are forgotten here, unharmed. Else they go
+  /// on.
+  void settle(bool have_moved);
+  /// Goes on with what another process had.
+  void adopt(MovedConnection moved);
+  /// Counts what another process has counted.
+  void inherit(const control::Stats& totals);
+
   /// Ends every connection and the thread.
   void stop();
 
@@ -179,6 +194,10 @@ class Worker {
   void fire(TimerNode& node);
   void schedule(TimePoint deadline);
   void drain(const std::shared_ptr<const Route>& route);
+  void drain(const std::shared_ptr<const Route>& route, TimePoint deadline);
+  [[nodiscard]] bool can_move(const Connection& connection) const;
+  void take_back();
+  void save(const Connection& connection, ConnectionState& state, std::vector<int>& fds) const;
   void end_drained();
   void resume_accepting();
   /// Whether `address` is one of `relay.accept_proxy`; nobody is before there is a table.
@@ -216,6 +235,7 @@ class Worker {
   std::vector<std::unique_ptr<Listener>> listeners_;
   bool is_paused_ = false;
   std::list<Connection> connections_;
+  std::list<Connection> suspended_;  ///< between suspend_some() and settle()
   std::mutex tasks_mutex_;
   std::vector<std::function<void()>> tasks_;  ///< guarded by tasks_mutex_
   std::thread thread_;

@@ -100,7 +100,7 @@ INCLUDE_RULES = [
 TEXT_RULES = [
     TextRule(r"relay/", r"\b(getaddrinfo|gethostbyname\w*|getnameinfo|res_query|uv_getaddrinfo)\b",
              "the relay resolves no names", ("relay/connection.cpp", "  getaddrinfo(name, port, &hints, &list);")),
-    TextRule(r"relay/supervisor(_link)?\.", r"\b(recv|recvfrom|recvmmsg|accept4?|splice)\s*\(",
+    TextRule(r"relay/supervisor(_link|_reload)?\.", r"\b(recv|recvfrom|recvmmsg|accept4?|splice)\s*\(",
              "the supervisor reads no byte from the network",
              ("relay/supervisor.cpp", "  const int fd = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);")),
     TextRule(r"controller/(config|plan)/", r"\b(steady_clock|system_clock)\s*::\s*now\b|\btime\s*\(\s*(nullptr|NULL|0)",

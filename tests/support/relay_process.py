@@ -36,7 +36,9 @@ class RelayProcess:
         self.lines = []
         self.waiting = queue.Queue()
         command = list(prefix) + [BINARY, "--control", self.control_path, "--state-dir",
-                                  self.state_dir, "--workers", str(workers)]
+                                  self.state_dir]
+        if workers is not None:  # else one for each CPU that the process may use
+            command += ["--workers", str(workers)]
         # Sanitizers need /proc and calls that the sandbox does not allow.
         if sandbox is None:
             sandbox = not IS_SANITIZED

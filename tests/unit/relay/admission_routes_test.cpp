@@ -78,6 +78,20 @@ TEST_CASE("admission: the lines of a client of a route are shared and outlive a 
   CHECK(f.admission.clients() == 0);
 }
 
+TEST_CASE("admission: who comes from another process counts at its route, whatever the limits are",
+          "[relay]") {
+  Fixture f;
+  const IpAddress client = ip("192.0.2.1");
+  const ClientLimits limits{.connections = 1, .rate = 0};
+  for (int i = 0; i < 2; ++i) f.admission.adopt(client, &f.first);
+  REQUIRE(f.admission.lines_of(&f.first, client) != nullptr);
+  CHECK(f.admission.enter(&f.first, client, limits, kStart) == AdmitResult::OverClient);
+  CHECK(f.admission.enter(&f.second, client, limits, kStart) == AdmitResult::Admitted);
+  for (int i = 0; i < 2; ++i) f.admission.leave(&f.first, client);
+  CHECK(f.admission.enter(&f.first, client, limits, kStart) == AdmitResult::Admitted);
+  CHECK(f.admission.active() == 0);  // over all it is counted apart
+}
+
 TEST_CASE("admission: strangers with many addresses cost a bounded amount at a route too",
           "[relay]") {
   Fixture f;

@@ -46,6 +46,29 @@ TEST_CASE("admission: an IPv6 client is a /64, a mapped address its IPv4 client"
   CHECK(admission.admit(ip("2001:db8:1:2::7"), kNow) == AdmitResult::Admitted);
 }
 
+TEST_CASE("admission: what another process admitted counts, whatever the limits are", "[relay]") {
+  Admission admission({3, 2, 1000});
+  admission.reserve(3);
+  CHECK(admission.admit(ip("192.0.2.9"), kNow) == AdmitResult::OverGlobal);
+  for (int i = 0; i < 3; ++i) admission.adopt(ip("192.0.2.1"));
+  CHECK(admission.active() == 3);
+  admission.release(ip("192.0.2.1"));
+  CHECK(admission.admit(ip("192.0.2.1"), kNow) == AdmitResult::OverClient);
+  CHECK(admission.admit(ip("192.0.2.9"), kNow) == AdmitResult::Admitted);
+  admission.reserve(5);
+  admission.unreserve(5);
+  CHECK(admission.active() == 3);
+  for (int i = 0; i < 2; ++i) admission.release(ip("192.0.2.1"));
+  admission.release(ip("192.0.2.9"));
+  admission.reserve(1);
+  admission.adopt(ip("192.0.2.1"));  // idle, not yet forgotten
+  CHECK(admission.clients() == 2);
+  admission.release(ip("192.0.2.1"));
+  admission.forget_idle(kNow + Seconds(2));
+  CHECK(admission.clients() == 0);
+  CHECK(admission.active() == 0);
+}
+
 TEST_CASE("admission: all together have only so many connections", "[relay]") {
   Admission admission({5, 2, 1000});
   for (std::uint32_t i = 0; i < 5; ++i) {

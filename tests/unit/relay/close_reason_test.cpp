@@ -17,10 +17,13 @@ TEST_CASE("close_reason: every reason has a word of its own", "[relay]") {
     const std::string_view word = to_string(reason);
     CAPTURE(i, word);
     CHECK(words.insert(word).second);
+    CHECK(close_reason_of(word) == reason);
     CHECK(word.find_first_not_of("abcdefghijklmnopqrstuvwxyz_2") == std::string_view::npos);
     CHECK(is_refusal(reason) == word.starts_with("refused_"));
     CHECK(is_early_leave(reason) == word.starts_with("client_left_"));
   }
+  CHECK(!close_reason_of("refused_unknown_nam"));
+  CHECK(!close_reason_of(""));
   CHECK(to_string(CloseReason::RefusedUnknownName) == "refused_unknown_name");
   CHECK(to_string(CloseReason::ClientLeftBeforeHello) == "client_left_before_hello");
 }

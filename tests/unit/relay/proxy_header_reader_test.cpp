@@ -253,5 +253,14 @@ TEST_CASE("proxy_header: a checksum need not be the last value", "[relay]") {
   CHECK(read(header) == kV4Text + ", 45 bytes");
 }
 
+TEST_CASE("proxy_header: a reader takes the place of another", "[relay]") {
+  const ProxyAddresses addresses{*Endpoint::parse("192.0.2.7:56324"),
+                                 *Endpoint::parse("203.0.113.10:443")};
+  ProxyHeaderReader reader;
+  reader.restore(addresses);
+  REQUIRE(reader.addresses());
+  CHECK(*reader.addresses() == addresses);
+}
+
 }  // namespace
 }  // namespace adit::relay

@@ -46,6 +46,17 @@ TEST_CASE("token_bucket: another rate forgets who waits", "[relay]") {
   CHECK(bucket.reserve(1'000, kRate * 8, kStart) == kStart + us(125));
 }
 
+TEST_CASE("throttle: one that waited elsewhere waits on, then asks as a new one", "[relay]") {
+  TokenBucket bucket;
+  const LinePair lines{Line{}, Line{&bucket, kRate}};
+  Throttle throttle;
+  throttle.wait_until(kStart + Milliseconds(20));
+  CHECK(throttle.is_waiting());
+  CHECK(throttle.resume_at() == kStart + Milliseconds(20));
+  CHECK(throttle.allowed(lines, kStart + Milliseconds(20)) == Throttle::portion(kRate));
+  CHECK(!throttle.is_waiting());
+}
+
 TEST_CASE("throttle: reads its portion, waits, goes on", "[relay]") {
   TokenBucket bucket;
   const LinePair lines{Line{}, Line{&bucket, kRate}};

@@ -1,10 +1,28 @@
 #include "relay/resource_limits.hpp"
 
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+#include <fcntl.h>
+
 #include "relay/log_limiter.hpp"
 #include "relay/pipe_pool.hpp"
 #include "tests/support/catch.hpp"
 
 namespace adit::relay {
+
+TEST_CASE("resource_limits: the table of descriptors is as large as it may have to be", "[relay]") {
+  const std::uint64_t descriptors = std::min<std::uint64_t>(raise_descriptor_limit(), 8'192);
+  enlarge_descriptor_table(descriptors);
+  std::ifstream status("/proc/self/status");
+  std::uint64_t size = 0;
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("FDSize:")) size = std::stoull(line.substr(7));
+  }
+  CHECK(size >= descriptors);
+  CHECK(::fcntl(static_cast<int>(descriptors) - 1, F_GETFD) == -1);  // nothing is left open there
+}
 
 TEST_CASE("resource_limits: connections are what descriptors leave", "[relay]") {
   struct Case {
