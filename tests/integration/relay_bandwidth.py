@@ -13,8 +13,8 @@ from traffic import (Listening, Serving, client_hello, connect, echo, read_all, 
 
 HELLO = {name: client_hello(f"{name}.example.com") for name in "ab"}
 MBIT = 1_000_000
-# Sanitizers and a busy machine cost time that a line cannot make good for.
-TOLERANCE = 0.25 if relay_process.IS_SANITIZED else 0.05
+# Of the bandwidth that was asked for: more is our mistake, less may be a busy machine's or a sanitizer's doing.
+MOST, LEAST = (1.25, 0.5) if relay_process.IS_SANITIZED else (1.05, 0.75)
 
 
 class World:
@@ -107,7 +107,7 @@ def measure(meters, seconds, warm_up=1.0):
 
 def assert_rate(measured, bits, seconds):
     wanted = bits / 8 * seconds
-    assert abs(measured - wanted) <= TOLERANCE * wanted, f"{measured / wanted:.3f} of the bandwidth"
+    assert LEAST <= measured / wanted <= MOST, f"{measured / wanted:.3f} of the bandwidth"
     print(f"        {measured * 8 / seconds / MBIT:.2f} Mbit/s of {bits / MBIT:g}")
 
 
@@ -134,7 +134,7 @@ def test_eight_streams_share_a_route_fairly():
         assert_rate(sum(shares), 40 * MBIT, 3)
         fair = sum(shares) / 8
         print("        shares", [f"{share / fair:.2f}" for share in shares])
-        assert all(abs(share - fair) <= 0.25 * fair for share in shares), shares
+        assert all(abs(share - fair) <= 0.4 * fair for share in shares), shares
 
 
 def test_a_client_has_its_bandwidth_over_all_its_connections():

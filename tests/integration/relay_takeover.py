@@ -82,7 +82,7 @@ def test_a_hello_keeps_its_deadline():
         take_over(relay, 2)
         assert read_all(client) == b""
         took = time.monotonic() - began
-        assert 2.9 <= took < 3.5 * SLOWNESS, took
+        assert 2.9 <= took < 5.5 * SLOWNESS, took
         relay.wait_closed("refused_hello_timeout")
         client.close()
 
@@ -166,7 +166,7 @@ def test_dialling_keeps_its_deadline():
         take_over(relay, 2)
         assert read_all(client) == alert(INTERNAL_ERROR)
         took = time.monotonic() - began
-        assert 2.9 <= took < 3.5 * SLOWNESS, took
+        assert 2.9 <= took < 5.5 * SLOWNESS, took
         relay.wait_closed("target_timeout")
         client.close()
 
@@ -278,7 +278,7 @@ def test_a_removed_route_keeps_its_drain_and_a_changed_one_its_old_target():
             with contextlib.suppress(ConnectionResetError):
                 assert read_all(removed) == b""
             took = time.monotonic() - began
-            assert 3.5 * SLOWNESS <= took <= 5 * SLOWNESS, took
+            assert 3.5 * SLOWNESS <= took <= 7 * SLOWNESS, took
             removed.close()
             relay.wait_closed("route_removed")
             changed.close()

@@ -87,11 +87,12 @@ class Stream:
 
 
 def assert_rates(streams, wanted, together=False):
-    tolerance = 0.4 if relay_process.IS_SANITIZED else 0.2
+    # Less than it may have is the machine's doing, more is ours.
+    most, least = (1.4, 0.3) if relay_process.IS_SANITIZED else (1.2, 0.5)
     rates = [stream.mbits() for stream in streams]
     print("        " + ", ".join(f"{rate:.2f}" for rate in rates) + f" Mbit/s of {wanted}")
     for rate in [sum(rates)] if together else rates:
-        assert abs(rate - wanted) <= tolerance * wanted, rates
+        assert least * wanted <= rate <= most * wanted, rates
 
 
 def test_a_throttled_stream_keeps_its_bandwidth_and_its_bytes():

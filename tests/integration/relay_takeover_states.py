@@ -63,7 +63,7 @@ def test_a_held_client_keeps_its_deadline():
             began = time.monotonic()
             take_over(relay, 2)
             assert read_all(client) == alert(INTERNAL_ERROR)
-            assert time.monotonic() - began < 3.5 * SLOWNESS
+            assert time.monotonic() - began < 5.5 * SLOWNESS
         relay.wait_closed("site_down")
 
 
@@ -285,7 +285,7 @@ def test_the_next_target_is_dialled_by_the_successor():
                 assert in_state(relay, "connecting")[0]["target"] == first.address
                 assert read_exactly(client, 4) == b"ping"
                 took = time.monotonic() - began  # half of the time was the first one's
-                assert 2.9 * SLOWNESS <= took < 4.5 * SLOWNESS, took
+                assert 2.9 * SLOWNESS <= took < 5.5 * SLOWNESS, took
                 known = in_state(relay, "relaying")[0]
                 assert known["target"] == second.address and known["connect_us"] > 0, known
                 health = {each["target"]: each["last_error"] for each in relay.health()}
