@@ -71,6 +71,8 @@ def test_nothing_waits_for_the_hello_timeout():
 def test_resets_pass_in_both_directions():
     for who in ("client", "target"):
         with relayed_raw() as (relay, client, target):
+            target.sendall(b"!")
+            assert read_exactly(client, 1) == b"!"  # else the relay may still be connecting
             leaving, staying = (client, target) if who == "client" else (target, client)
             reset(leaving)
             with contextlib.suppress(ConnectionResetError):
