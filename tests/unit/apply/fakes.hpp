@@ -70,7 +70,7 @@ class FakeRelay final : public RelayLink {
     control::HealthReply reply;
     for (const auto& route : live ? live->routes : std::vector<control::Route>{}) {
       for (const auto& target : route.targets) {
-        reply.targets.push_back({.route = route.name, .target = target.endpoint});
+        reply.targets.push_back({.route = route.name, .target = target.endpoint, .last_error = {}});
       }
     }
     return reply;
