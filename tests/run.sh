@@ -2,7 +2,8 @@
 # tests/run.sh [--all] [--no-install]: everything that shows adit works, from a bare machine to CTest's summary.
 #
 #   as root: installs the packages that are missing (no service is started, none stays enabled)
-#   builds the presets release and asan, runs CTest for both, and ends with their summaries
+#   builds the presets release and asan, runs CTest for both, and ends with their summaries; up to ten tests
+#   that fail run once more with nothing beside them, and only what fails again counts
 #   --all         also: tests labelled slow, ThreadSanitizer, libFuzzer on every parser, Debian 13
 #   --no-install  never calls apt; says what is missing instead
 #
@@ -20,7 +21,7 @@ for argument; do
   case $argument in
     --all) all=yes ;;
     --no-install) install=no ;;
-    -h | --help) sed -n '2,10s/^# \{0,1\}//p' tests/run.sh && exit 0 ;;
+    -h | --help) sed -n '2,11s/^# \{0,1\}//p' tests/run.sh && exit 0 ;;
     *) echo "tests/run.sh: unknown option $argument (see --help)" >&2 && exit 2 ;;
   esac
 done
@@ -39,15 +40,21 @@ get_packages() {
   [ -z "$missing" ] || echo "not installed (their tests are skipped, or the build fails): $missing"
 }
 
-# run_tests PRESET [CTEST OPTION...]: the whole output is kept beside the build; status 1 if a test failed.
+# run_tests PRESET [CTEST OPTION...]: the whole output is kept beside the build; status 1 if a test failed, also
+# when it ran again with nothing beside it. What passes only then is named in the summary.
 run_tests() {
-  local preset=$1 status=0
+  local preset=$1 failed_log=build/$1/Testing/Temporary/LastTestsFailed.log
   shift
   say "test: $preset"
-  rm -f "build/$preset-tests.xml"
-  ctest --preset "$preset" -j "$(job_count)" --output-junit "$PWD/build/$preset-tests.xml" \
-    --test-output-size-passed 65536 "$@" 2>&1 | tee "build/$preset-tests.log" || status=1
-  return $status
+  rm -f "build/$preset-tests.xml" "build/$preset-again.log" "$failed_log"
+  if ctest --preset "$preset" -j "$(job_count)" --output-junit "$PWD/build/$preset-tests.xml" \
+    --test-output-size-passed 65536 "$@" 2>&1 | tee "build/$preset-tests.log"; then
+    return 0
+  fi
+  # So many are no chance; and none at all means that ctest itself failed.
+  [ -s "$failed_log" ] && [ "$(wc -l <"$failed_log")" -le 10 ] || return 1
+  say "test: $preset, what failed once more, one at a time"
+  ctest --preset "$preset" --rerun-failed -j 1 "$@" 2>&1 | tee "build/$preset-again.log"
 }
 
 # Another system, not another preset: CTest's summary there is one line here.
@@ -72,6 +79,10 @@ summary() {
   for preset in "${presets[@]}"; do
     say "CTest: $preset"
     sed -n '/^[0-9]*% tests passed/,$p' "build/$preset-tests.log"
+    if [ -e "build/$preset-again.log" ]; then
+      echo "The failed ones once more, one at a time:"
+      sed -n '/^[0-9]*% tests passed/,$p' "build/$preset-again.log"
+    fi
   done
   if [ $all = yes ]; then say "Debian 13" && echo "$debian13_result"; fi
 }

@@ -59,7 +59,7 @@ struct CommandNode {
 
   /// An argument that is known by its place.
   struct Positional {
-    std::string name;
+    std::string name;  ///< letters only: CLI11 2.4 takes brackets for a malformed name
     std::string description;
     bool is_required = false;
   };

@@ -96,10 +96,9 @@ Action declare_get_revisions(CLI::App& app) {
 
 Action declare_rollback(CLI::App& app) {
   auto options = std::make_shared<RollbackOptions>();
-  app.add_option("revision", options->revision,
+  app.add_option("REVISION", options->revision,
                  "A revision of `adit history`; sites keep their public keys")
       ->check(a_number())
-      ->type_name("REVISION")
       ->required();
   app.add_option("--message", options->message, "A line for the history")->type_name("TEXT");
   return [options](Session& session) {

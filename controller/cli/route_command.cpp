@@ -59,8 +59,8 @@ Attempt<Exit> run_test(Session& session, const RouteOptions& options) {
 
 Action declare_route_test(CLI::App& app) {
   auto options = std::make_shared<RouteOptions>();
-  app.add_option("NAME[:PORT]", options->name,
-                 "The server name a client would send, and the port it would use")
+  app.add_option("NAME", options->name,
+                 "The server name a client would send; NAME:PORT for another port than 443")
       ->required();
   app.add_option("--alpn", options->alpn, "The protocol that the client would offer (ALPN)")
       ->type_name("PROTOCOL");

@@ -192,9 +192,7 @@ Exit exit_of(const std::string& verdict, bool is_strict) {
 
 Action declare_verify(CLI::App& app) {
   auto options = std::make_shared<VerifyOptions>();
-  app.add_option("host", options->host, "A real name; a wildcard's hosts too")
-      ->type_name("HOST")
-      ->required();
+  app.add_option("HOST", options->host, "A real name; a wildcard's hosts too")->required();
   app.add_flag("--outside", options->is_outside,
                "Connect to every address of the name, as visitors do (default: the relay here)");
   app.add_flag(

@@ -24,6 +24,25 @@ echo "100% tests passed, 0 tests failed out of 3"
 exit ${CTEST_STATUS:-0}"""
 
 
+# ctest in which FAILED tests fail, and of which AGAIN do so alone.
+FAILING_CTEST = r"""
+preset=$2
+mkdir -p "build/$preset/Testing/Temporary"
+case " $* " in
+  *" --rerun-failed -j 1 "*)
+    echo "$preset rerun"
+    echo "50% tests passed, AGAIN tests failed out of FAILED"
+    exit AGAIN ;;
+esac
+seq FAILED >"build/$preset/Testing/Temporary/LastTestsFailed.log"
+echo "99% tests passed, FAILED tests failed out of 300"
+exit 8"""
+
+
+def failing_ctest(failed, again):
+    return FAILING_CTEST.replace("FAILED", str(failed)).replace("AGAIN", str(again))
+
+
 def run(copy, *options, debian13="exit 77", cmake="exit 0", ctest=FAKE_CTEST):
     """tests/run.sh where cmake, ctest and Debian 13 are these scripts."""
     copy.fake("dpkg-query", "echo installed")
@@ -43,6 +62,20 @@ def test_statuses():
             status, output = run(copy, **arguments)
             assert status == want, (why, status, output)
         assert run(copy, "--no-such-option")[0] == 2
+
+
+def test_what_fails_runs_once_more_alone():
+    with source_copy() as copy:
+        for failed, again, want in ((1, 0, 0), (10, 0, 0), (1, 1, 1), (10, 3, 1)):
+            status, output = run(copy, ctest=failing_ctest(failed, again))
+            assert status == want, (failed, again, output)
+            summary = output[output.index("== CTest: release"):]
+            for line in (f"99% tests passed, {failed} tests failed out of 300", "once more, one at a time",
+                         f"50% tests passed, {again} tests failed out of {failed}"):
+                assert summary.count(line) == 2, (line, summary)
+        for failed in (0, 11):  # ctest itself failed, and no chance
+            status, output = run(copy, ctest=failing_ctest(failed, 0))
+            assert status == 1 and "rerun" not in output and "once more" not in output, output
 
 
 def test_missing_packages_are_no_success():

@@ -131,6 +131,19 @@ TEST_CASE("arguments: an error keeps the form that was asked for", "[cli]") {
   }
 }
 
+TEST_CASE("arguments: what is known by its place has a name of capital letters", "[cli]") {
+  std::size_t seen = 0;
+  for (const CommandNode& node : command_nodes()) {
+    for (const auto& positional : node.positionals) {
+      CAPTURE(node.path, positional.name);
+      CHECK(!positional.name.empty());
+      CHECK(positional.name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string::npos);
+      ++seen;
+    }
+  }
+  CHECK(seen >= 12);
+}
+
 TEST_CASE("arguments: the version", "[cli]") {
   CHECK_THAT(std::get<HelpText>(parsed({"--version"})).text, Catch::StartsWith("adit "));
 }
