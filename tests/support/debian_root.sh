@@ -12,13 +12,26 @@ mirror() {
   apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m 1 '/debian/*$'
 }
 
-# debian_root SUITE: prints the folder with that Debian's minimal system plus git.
+# bootstrap SUITE FOLDER: that Debian's minimal system plus git, or Ubuntu's (whose mirror $ADIT_UBUNTU_MIRROR may name).
+bootstrap() {
+  local include=git,ca-certificates keyring=/usr/share/keyrings/ubuntu-archive-keyring.gpg
+  if [ "$1" != noble ]; then
+    debootstrap --variant=minbase --include=$include "$1" "$2" "$(mirror)"
+    return
+  fi
+  [ -e $keyring ] || { echo "no $keyring (package ubuntu-keyring of Ubuntu)" && return 1; }
+  # All suites of Ubuntu have one script; Debian 12's debootstrap does not know this one by its name yet.
+  debootstrap --variant=minbase --include=$include --components=main,universe --keyring=$keyring "$1" "$2" \
+    "${ADIT_UBUNTU_MIRROR:-http://archive.ubuntu.com/ubuntu}" /usr/share/debootstrap/scripts/gutsy
+}
+
+# debian_root SUITE: prints the folder with that system.
 debian_root() {
   local root=$cache/$1
   if [ ! -e "$root/ready" ]; then
     rm -rf "$root"
     mkdir -p "$root"
-    debootstrap --variant=minbase --include=git,ca-certificates "$1" "$root/base" "$(mirror)" >"$root/log" 2>&1 ||
+    bootstrap "$1" "$root/base" >"$root/log" 2>&1 ||
       { tail -n 5 "$root/log" >&2 && return 1; }
     # How apt reaches its mirror here; not what it installs from.
     cp -r /etc/apt/apt.conf.d/. "$root/base/etc/apt/apt.conf.d/"
