@@ -40,6 +40,9 @@ get_packages() {
   [ -z "$missing" ] || echo "not installed (their tests are skipped, or the build fails): $missing"
 }
 
+# Tests wait more than they compute: for deadlines, for machines that boot.
+test_job_count() { echo $((2 * $(job_count))); }
+
 # run_tests PRESET [CTEST OPTION...]: the whole output is kept beside the build; status 1 if a test failed, also
 # when it ran again with nothing beside it. What passes only then is named in the summary.
 run_tests() {
@@ -47,7 +50,7 @@ run_tests() {
   shift
   say "test: $preset"
   rm -f "build/$preset-tests.xml" "build/$preset-again.log" "$failed_log"
-  if ctest --preset "$preset" -j "$(job_count)" --output-junit "$PWD/build/$preset-tests.xml" \
+  if ctest --preset "$preset" -j "$(test_job_count)" --output-junit "$PWD/build/$preset-tests.xml" \
     --test-output-size-passed 65536 "$@" 2>&1 | tee "build/$preset-tests.log"; then
     return 0
   fi

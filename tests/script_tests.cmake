@@ -4,7 +4,8 @@
 function(adit_add_script_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "LABELS;COMMAND" ${ARGN})
   add_test(NAME ${name} COMMAND ${ARG_COMMAND})
-  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} SKIP_RETURN_CODE 77
+  # COST: what may take longest begins first, so that nothing long is left for the end.
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} COST ${ARG_TIMEOUT} SKIP_RETURN_CODE 77
     ENVIRONMENT "ADIT_BUILD_DIR=${PROJECT_BINARY_DIR};ADIT_SOURCE_DIR=${PROJECT_SOURCE_DIR};ADIT_SANITIZE=${ADIT_SANITIZE};PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/support;PYTHONDONTWRITEBYTECODE=1")
 endfunction()
 
