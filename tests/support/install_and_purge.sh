@@ -18,8 +18,8 @@ state() {
 answers() {
   local program
   for program in adit-relay adit-controller adit; do "$program" --version || fail "$program --version"; done
-  adit --help >/dev/null && adit route test --help >/dev/null || fail "adit --help"
-  getent passwd adit-relay adit-controller >/dev/null && getent group adit >/dev/null || fail "users are missing"
+  { adit --help && adit route test --help; } >/dev/null || fail "adit --help"
+  { getent passwd adit-relay adit-controller && getent group adit; } >/dev/null || fail "users are missing"
 }
 
 # There is no systemd as the first process here; programs that were never started leave only what installing them left.
