@@ -27,6 +27,7 @@ state >/tmp/before
 deploy/install.sh --no-start && answers
 deploy/install.sh --no-start --no-build && answers
 apt-get -q -y -o Dpkg::Use-Pty=0 purge adit adit-relay
+hash -r # else it answers from memory
 ! command -v adit-relay adit-controller adit || fail "a program is still there"
 [ ! -e /usr/sbin/policy-rc.d ] || fail "policy-rc.d was left behind"
 state >/tmp/after
