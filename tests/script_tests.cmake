@@ -11,7 +11,7 @@ endfunction()
 
 # adit_add_case_tests(NAME SCRIPT.py LABELS labels... TIMEOUT SECONDS [BOX | ROOM]): one CTest NAME/X for each function test_X of
 # the script, which tests/support/cases.py runs; so a case that is skipped is seen. BOX: each in a box of its own;
-# ROOM: each in one that can boot a machine.
+# ROOM: each in one that can boot a machine. A case test_slow_X has the label slow too.
 function(adit_add_case_tests name script)
   cmake_parse_arguments(ARG "BOX;ROOM" "TIMEOUT" "LABELS" ${ARGN})
   cmake_path(ABSOLUTE_PATH script)
@@ -29,7 +29,11 @@ function(adit_add_case_tests name script)
   endif()
   foreach(head IN LISTS heads)
     string(REGEX REPLACE "^def test_([A-Za-z0-9_]+).*" "\\1" case "${head}")
-    adit_add_script_test(${name}/${case} LABELS ${ARG_LABELS} TIMEOUT ${ARG_TIMEOUT}
+    set(labels ${ARG_LABELS})
+    if(case MATCHES "^slow_")
+      list(APPEND labels slow)
+    endif()
+    adit_add_script_test(${name}/${case} LABELS ${labels} TIMEOUT ${ARG_TIMEOUT}
       COMMAND ${box} ${PYTHON3} ${script} test_${case})
   endforeach()
 endfunction()

@@ -1,40 +1,19 @@
 """Many take-overs under load: a long stream both ways, idle connections, new ones at a rate."""
 
-import contextlib
-import json
 import os
 import re
-import subprocess
-import sys
 import threading
 import time
 
 import cases
 import relay_process
 from relay_process import SLOWNESS
+from streams import ended, script, target
 from taken_over import HELLO, alive, established, take_over
 
 TAKE_OVERS = 3 if relay_process.IS_SANITIZED else 20
 STREAM_BYTES = (1 << 30) // (32 if relay_process.IS_SANITIZED else 1)
 IDLE = 100 if relay_process.IS_SANITIZED else 2000
-
-
-@contextlib.contextmanager
-def script(*arguments):
-    """tests/support/echo_stream.py as a process of its own."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support", "echo_stream.py")
-    process = subprocess.Popen([sys.executable, path, *arguments], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, text=True)
-    try:
-        yield process, process.stdout.readline().strip()
-    finally:
-        process.stdin.close()
-        try:
-            process.wait(60 * SLOWNESS)
-        finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
 
 
 class Visitors:
@@ -91,15 +70,14 @@ def print_figures(relay, gaps, windows, others):
 
 
 def test_nothing_is_lost_under_load():
-    with script("target", HELLO.hex()) as (_, target_port), relay_process.RelayProcess() as relay:
-        relay.set({"revision": 1, "routes": [
-            {"pattern": "a.example.com", "target": ("127.0.0.1", int(target_port))}]})
+    with target(HELLO) as address, relay_process.RelayProcess() as relay:
+        relay.set({"revision": 1, "routes": [{"pattern": "a.example.com", "target": address}]})
         port = relay.port()
         idle = [established(port) for _ in range(IDLE)]
         take_over(relay)
         first = (relay.stats()["data_pid"], descriptors(relay.data_pid()),
                  descriptors(relay.process.pid), resident(relay.data_pid()))
-        with script("client", str(port), HELLO.hex(), str(STREAM_BYTES)) as (stream, _):
+        with script("client", port, HELLO.hex(), STREAM_BYTES) as (stream, _):
             visitors = Visitors(port, 200 // SLOWNESS)
             began, windows, others = time.monotonic(), [], []
             try:
@@ -114,10 +92,8 @@ def test_nothing_is_lost_under_load():
             finally:
                 took = time.monotonic() - began
                 visitors.stop()
-            found, _ = stream.communicate(timeout=120 * SLOWNESS)
-            found = json.loads(found)
-        assert "problem" not in found, found
-        assert found["received"] == found["sent"] >= STREAM_BYTES, found
+            found = ended(stream)
+        assert found["sent"] >= STREAM_BYTES, found
         assert not visitors.problems and visitors.served > 0, visitors.problems[:5]
         print(f"        {found['sent'] / 1e9:.2f} GB both ways and {visitors.served} new connections "
               f"({visitors.served / took:.0f}/s) during {TAKE_OVERS} take-overs, {len(idle)} idle")

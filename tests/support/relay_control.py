@@ -259,10 +259,14 @@ class Control:
     def __exit__(self, *_):
         self.close()
 
-    def send(self, kind, body):
+    def framed(self, kind, body):
+        """The bytes of the next request."""
         self.last_id += 1
         message = struct.pack(">HI", kind, self.last_id) + body
-        self.socket.sendall(struct.pack(">I", len(message)) + message)
+        return struct.pack(">I", len(message)) + message
+
+    def send(self, kind, body):
+        self.socket.sendall(self.framed(kind, body))
 
     def receive_exactly(self, count):
         out = bytearray()

@@ -108,8 +108,8 @@ def reset(connection):
 class Listening:
     """A target at 127.0.0.1 that only listens: the test accepts and does everything itself."""
 
-    def __init__(self, backlog=128):
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=backlog)
+    def __init__(self, backlog=128, port=0):
+        self.socket = socket.create_server(("127.0.0.1", port), backlog=backlog)
         self.socket.settimeout(TIMEOUT)
         self.address = self.socket.getsockname()
 
@@ -131,8 +131,8 @@ class Listening:
 class Serving(Listening):
     """A target that runs `serve(connection)` for each client in a thread of its own."""
 
-    def __init__(self, serve):
-        super().__init__(backlog=1024)
+    def __init__(self, serve, port=0):
+        super().__init__(backlog=1024, port=port)
         self.socket.settimeout(None)
         self.serve = serve
         threading.Thread(target=self.run, daemon=True).start()

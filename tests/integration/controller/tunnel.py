@@ -3,127 +3,13 @@ the kernel's WireGuard, whatever the machine has for the controller. Runs in sup
 takes everything away that is made here."""
 
 import contextlib
-import os
-import shutil
-import subprocess
-import threading
 import time
 
 import cases
 from controller_process import ControllerProcess
-from relay_process import SLOWNESS, RelayProcess
-from traffic import certificate, client_hello, connect, tls_ask
-
-RELAY = 'relay: {addresses: ["127.0.0.1"], https_port: 0, http_port: 0}\n'
-
-
-def run(*command, **arguments):
-    return subprocess.run(command, check=True, capture_output=True, text=True, **arguments).stdout
-
-
-def make_keys():
-    private = run("wg", "genkey").strip()
-    return private, run("wg", "pubkey", input=private).strip()
-
-
-class Home:
-    """A namespace with a WireGuard interface of its own and a TLS server in its LAN."""
-
-    def __init__(self, number):
-        self.number = number
-        self.name = f"home{number}"
-        self.interface = f"wgh{number}"
-        self.lan = f"10.3{number}.0"
-        self.private_key, self.public_key = make_keys()
-        self.server = None
-        self.peer = []
-        run("ip", "netns", "add", self.name)
-        run("ip", "link", "add", f"out{number}", "type", "veth", "peer", "name", "wan", "netns",
-            self.name)
-        run("ip", "addr", "add", f"192.0.2.{number * 16 + 1}/28", "dev", f"out{number}")
-        run("ip", "link", "set", f"out{number}", "up")
-        self.ip("addr", "add", f"192.0.2.{number * 16 + 2}/28", "dev", "wan")
-        self.ip("link", "set", "wan", "up")
-        self.ip("link", "set", "lo", "up")
-        self.ip("addr", "add", f"{self.lan}.200/24", "dev", "lo")
-
-    def ip(self, *arguments):
-        run("ip", "-n", self.name, *arguments)
-
-    def inside(self, *command):
-        return run("ip", "netns", "exec", self.name, *command)
-
-    def connect(self, config):
-        """Brings the tunnel up with what `adit site config` printed, its key filled in."""
-        lines = config.splitlines()
-        peer = lines.index("[Peer]")
-        address = next(v for k, v in settings(lines[:peer]) if k == "Address").split(",")[0]
-        values = dict(settings(lines[peer:]))
-        self.inside("wireguard-go", self.interface)
-        self.peer = ["peer", values["PublicKey"], "endpoint", values["Endpoint"], "allowed-ips",
-                     values["AllowedIPs"], "persistent-keepalive", values["PersistentKeepalive"]]
-        run("wg", "set", self.interface, "private-key", "/dev/stdin", *self.peer,
-            input=self.private_key)
-        self.ip("addr", "add", address.strip().split("/")[0] + "/20", "dev", self.interface)
-        self.ip("link", "set", self.interface, "up", "mtu", "1420")
-
-    def start_again(self):
-        run("wg", "set", self.interface, "peer", self.peer[1], "remove")
-        run("wg", "set", self.interface, *self.peer)
-
-    def serve(self, *names):
-        """openssl's own TLS server in the LAN; it answers each line with its reverse."""
-        chain, key = certificate(*names)
-        self.server = subprocess.Popen(
-            ["ip", "netns", "exec", self.name, "openssl", "s_server", "-accept",
-             f"{self.lan}.200:443", "-cert", chain, "-key", key, "-rev", "-quiet"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20  # on a busy machine it listens a while later
-        while f"{self.lan}.200:443" not in self.inside("ss", "-ltnH"):
-            assert self.server.poll() is None and time.monotonic() < deadline
-            threading.Event().wait(0.02)
-
-    def close(self):
-        if self.server:
-            self.server.terminate()
-            self.server.wait()
-
-
-def settings(lines):
-    for line in lines:
-        key, separator, value = line.partition("=")
-        if separator and not line.startswith("#"):
-            yield key.strip(), value.strip()
-
-
-@contextlib.contextmanager
-def vps(homes):
-    if not os.path.exists("/dev/net/tun"):
-        raise cases.Skip("there is no /dev/net/tun")
-    for program in ["wireguard-go", "wg", "ip"]:
-        if not shutil.which(program):
-            raise cases.Skip(f"there is no {program}")
-    with contextlib.ExitStack() as stack:
-        made = [stack.enter_context(contextlib.closing(Home(n + 1))) for n in range(homes)]
-        relay = stack.enter_context(RelayProcess())
-        controller = stack.enter_context(
-            ControllerProcess(relay.control_path, endpoint="192.0.2.17", listen_port=51820))
-        yield (relay, controller, *made)
-
-
-def site_of(controller, name):
-    return next(s for s in controller.status()["sites"] if s["name"] == name)
-
-
-def wg(controller, what):
-    interface = controller.status()["node"]["interface"]
-    lines = run("wg", "show", interface, what).splitlines()
-    return dict(line.split("\t", 1) for line in lines)
-
-
-def wait_up(controller, name):
-    controller.wait_until(f"{name} is up", lambda s: any(
-        site["name"] == name and site["state"] == "up" for site in s["sites"]), timeout=30)
+from homes import RELAY, make_keys, run, site_of, vps, wait_up, wg
+from relay_process import SLOWNESS
+from traffic import client_hello, connect, tls_ask
 
 
 def test_a_home_comes_up_and_its_host_is_reached_through_the_tunnel():
