@@ -1,39 +1,6 @@
-// adit-relay: arguments and exit status. 0 ended as asked, 1 could not work, 2 wrong usage.
-#include <cstdio>
-#include <string>
-#include <variant>
-#include <vector>
-
-#include "common/log.hpp"
-#include "relay/handover.hpp"
-#include "relay/options.hpp"
-#include "relay/relay.hpp"
-#include "relay/supervisor.hpp"
+// adit-relay: see run.hpp.
+#include "relay/run.hpp"
 
 int main(int argc, char** argv) {
-  namespace relay = adit::relay;
-  const std::vector<std::string> arguments(argv, argv + argc);
-  auto command = relay::parse_options({arguments.begin() + 1, arguments.end()});
-  if (!command) {
-    std::fprintf(stderr, "adit-relay: %s\n", command.error().what.c_str());
-    return 2;
-  }
-  if (const auto* print = std::get_if<relay::PrintText>(&*command)) {
-    std::fputs(print->text.c_str(), stdout);
-    return 0;
-  }
-  const auto& options = std::get<relay::Options>(*command);
-  if (options.is_data_process) return relay::run_data_process(options);
-  if (options.is_check) {
-    const auto checked = relay::check_handover();
-    if (!checked) adit::log::error("adit-relay: {}", checked.error().what);
-    return checked ? 0 : 1;
-  }
-  relay::forget_inherited_descriptors();
-  auto supervisor = relay::Supervisor::create(options, arguments);
-  if (!supervisor) {
-    adit::log::error("adit-relay: {}", supervisor.error().what);
-    return 1;
-  }
-  return supervisor->run();
+  return adit::relay::run(argc, argv);
 }

@@ -67,6 +67,34 @@ def test_a_killed_data_process_is_back_at_once_with_its_listeners():
         assert min(times) < 0.5 * relay_process.SLOWNESS, times
 
 
+def catches(pid, number):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1], 16) for line in status if line.startswith("SigCgt:")) >> (number - 1) & 1
+
+
+def test_a_failed_assertion_is_said_and_costs_a_moment():
+    binary = os.path.join(relay_process.BUILD, "tests", "integration", "relay_that_can_fail")
+    with relay_process.RelayProcess(binary=binary) as relay, Serving(echo_after_hello(HELLO)) as target:
+        relay.set({"revision": 3, "routes": [{"pattern": "a.example.com", "target": target.address}]})
+        port, times = relay.port(), []
+        for _ in range(5):
+            pid, start = relay.data_pid(), time.monotonic()
+            assert catches(pid, signal.SIGUSR2)
+            os.kill(pid, signal.SIGUSR2)
+            established(port).close()
+            times.append(time.monotonic() - start)
+            assert relay.data_pid() != pid
+            relay.wait_for("Assertion")
+        print(f"        from the assertion to a served connection: {1000 * min(times):.0f} to {1000 * max(times):.0f} ms")
+        assert min(times) < 0.5 * relay_process.SLOWNESS, times
+        relay.lines[:] = [line for line in relay.lines if "Assertion" not in line]  # they were asked for
+
+
+def test_the_shipped_program_has_no_way_to_fail_on_purpose():
+    with relay_process.RelayProcess() as relay:
+        assert not catches(relay.data_pid(), signal.SIGUSR2) and not catches(relay.process.pid, signal.SIGUSR2)
+
+
 def test_clients_queued_while_no_data_process_runs_are_served():
     with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as target:
         relay.set({"revision": 1, "routes": [
