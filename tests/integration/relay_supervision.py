@@ -78,9 +78,11 @@ def test_a_failed_assertion_is_said_and_costs_a_moment():
         relay.set({"revision": 3, "routes": [{"pattern": "a.example.com", "target": target.address}]})
         port, times = relay.port(), []
         for _ in range(5):
-            pid, start = relay.data_pid(), time.monotonic()
+            pid = relay.data_pid()
             assert catches(pid, signal.SIGUSR2)
+            handle, start = os.pidfd_open(pid), time.monotonic()
             os.kill(pid, signal.SIGUSR2)
+            assert wait_for_end(handle, 10 * relay_process.SLOWNESS)
             established(port).close()
             times.append(time.monotonic() - start)
             assert relay.data_pid() != pid

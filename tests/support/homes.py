@@ -69,8 +69,8 @@ class Carrier:
 
     def move(self, address):
         """Another public address, and no memory of what was mapped to the old one."""
-        run("ip", "-n", "carrier", "addr", "replace", f"{address}/28", "dev", "outside")
-        run("ip", "-n", "carrier", "addr", "del", "192.0.2.130/28", "dev", "outside")
+        run("ip", "-n", "carrier", "addr", "flush", "dev", "outside", "scope", "global")
+        run("ip", "-n", "carrier", "addr", "add", f"{address}/28", "dev", "outside")
         run("ip", "-n", "carrier", "route", "replace", "default", "via", self.VPS)
         self.inside("conntrack", "--flush")
 
