@@ -7,14 +7,14 @@
 #
 # Files land in /job, where COMMAND runs as root (bash), with the libraries that ldd names. COMMAND's output is
 # ours. Status: COMMAND's; 77 when something is missing here, with the reason; 124 time limit; 125 guest died.
-#   VM_TIMEOUT seconds (120)   VM_MEMORY MiB (512)   VM_PROGRAMS more programs of this machine
+#   VM_TIMEOUT seconds (120)   VM_MEMORY MiB (512)   VM_PROGRAMS, VM_MODULES more programs of this machine, modules of the kernel
 # Needs qemu-system-x86 busybox-static kmod cpio, and apt once (27 MB, into ~/.cache/adit-tests).
 set -euo pipefail
 
 [ $# -ge 1 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 command=$1; shift
 programs="bash ip ss wg ping timeout setpriv stat ${VM_PROGRAMS:-}"
-modules="wireguard veth tun dummy"
+modules="wireguard veth tun dummy ${VM_MODULES:-}"
 
 skip() { echo "skipped: $*"; exit 77; }
 # shellcheck source=tests/support/vm_kernel.sh
@@ -47,7 +47,7 @@ archive() { (cd "$1" && find . -mindepth 1 | LC_ALL=C sort | cpio --create --for
 have_kernel
 
 # --- the guest's programs and modules, made anew when they or this script change -----------------------------------
-fingerprint=$({ cat "$0" "$(dirname "$0")/vm_kernel.sh"; echo "$release $programs"
+fingerprint=$({ cat "$0" "$(dirname "$0")/vm_kernel.sh"; echo "$release $programs $modules"
   for name in busybox $programs; do stat -Lc '%n %Y %s' "$(command -v "$name" || echo /)"; done; } | sha256sum | cut -c1-12)
 base=$cache/guest-$fingerprint.cpio
 build_base() {
