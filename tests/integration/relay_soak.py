@@ -13,7 +13,7 @@ import cases
 import relay_control
 from relay_process import IS_SANITIZED, SLOWNESS, RelayProcess
 from streams import ended, script, target
-from traffic import INTERNAL_ERROR, Serving, alert, client_hello, connect, echo_after_hello, read_exactly, reset
+from traffic import INTERNAL_ERROR, Serving, alert, client_hello, connect, echo_after_hello, finish, reset
 
 STEADY, SHAKY = "a.example.com", "b.example.com"
 HELLOS = {name: client_hello(name) for name in (STEADY, SHAKY)}
@@ -148,7 +148,7 @@ def visit_shaky(port, chance):
         got = bytearray()
         with contextlib.suppress(ConnectionError):
             client.sendall(HELLOS[SHAKY] + noise)
-            client.shutdown(socket.SHUT_WR)
+            finish(client)
             while chunk := client.recv(1 << 16):
                 got += chunk
         assert got in (noise[:len(got)], alert(INTERNAL_ERROR)), f"{len(got)} bytes that were never sent"
