@@ -5,6 +5,7 @@ import contextlib
 import os
 import random
 import re
+import select
 import socket
 import threading
 import time
@@ -13,11 +14,15 @@ import cases
 import relay_control
 from relay_process import IS_SANITIZED, SLOWNESS, RelayProcess
 from streams import ended, script, target
-from traffic import INTERNAL_ERROR, Serving, alert, client_hello, connect, echo_after_hello, read_exactly, reset
+from traffic import INTERNAL_ERROR, Serving, alert, client_hello, connect, echo_after_hello, finish, reset
 
 STEADY, SHAKY = "a.example.com", "b.example.com"
 HELLOS = {name: client_hello(name) for name in (STEADY, SHAKY)}
 NOISE = random.Random(11).randbytes(1 << 20)
+with open("/proc/sys/net/ipv4/tcp_wmem", encoding="ascii") as limits:  # a client that reads nothing stops the relay in a pipe
+    MORE_THAN_SOCKETS_TAKE = random.Random(12).randbytes(int(limits.read().split()[2]) + (4 << 20))
+# Ends of pipes: each of two workers keeps up to 32 spare ones, two streams use two each, and some are not of connections.
+MOST_PIPES = 2 * (2 * 32 + 2 * 2) + 16
 PAUSE = 0.02  # of a stream after each chunk: 256 KiB in each direction
 
 
@@ -148,10 +153,36 @@ def visit_shaky(port, chance):
         got = bytearray()
         with contextlib.suppress(ConnectionError):
             client.sendall(HELLOS[SHAKY] + noise)
-            client.shutdown(socket.SHUT_WR)
+            finish(client)
             while chunk := client.recv(1 << 16):
                 got += chunk
         assert got in (noise[:len(got)], alert(INTERNAL_ERROR)), f"{len(got)} bytes that were never sent"
+
+
+def visit_and_clog(port, name, chance):
+    """Sends much and reads nothing, so that bytes stay in a pipe of the relay's; then resets, or reads it all after all."""
+    noise = MORE_THAN_SOCKETS_TAKE
+    with connect(port) as client:
+        client.sendall(HELLOS[name])
+        writable, sent = select.poll(), 0
+        writable.register(client, select.POLLOUT)
+        client.setblocking(False)
+        with contextlib.suppress(ConnectionError):
+            while sent < len(noise) and writable.poll(50):  # it may be full: that is as good
+                with contextlib.suppress(BlockingIOError):
+                    sent += client.send(noise[sent:sent + (1 << 18)])
+        if chance.random() < 0.5:
+            return reset(client)
+        client.settimeout(30 * SLOWNESS)
+        got = bytearray()
+        with contextlib.suppress(*([ConnectionError] if name == SHAKY else [])):
+            finish(client)
+            while chunk := client.recv(1 << 18):
+                got += chunk
+        if name == SHAKY:
+            assert got == noise[:len(got)] or got == alert(INTERNAL_ERROR), f"clogged: {len(got)} bytes that were never sent"
+        else:
+            assert got == noise[:sent], f"clogged: {len(got)} of {sent} bytes, or altered"
 
 
 class Controller:
@@ -201,8 +232,7 @@ def quiet(relay, active, before=None):
 
 def is_no_more(now, before):
     kinds, pipes, supervisor = now
-    # Spare pipes of two workers, both ends.
-    return all(count <= before[0].get(kind, 0) for kind, count in kinds.items()) and pipes <= 2 * 2 * 64 and \
+    return all(count <= before[0].get(kind, 0) for kind, count in kinds.items()) and pipes <= MOST_PIPES and \
         supervisor <= before[2]
 
 
@@ -234,6 +264,8 @@ def soak(seconds):
                     for _ in range(4):
                         workers.start("visitor", visitor, 0.02)
                     workers.start("visitor of the shaky target", lambda chance: visit_shaky(port, chance), 0.02)
+                    for name in HELLOS:
+                        workers.start("visitor who clogs", lambda chance, name=name: visit_and_clog(port, name, chance), 0.5)
                     workers.start("push", controller.push, 0.05)
                     workers.start("killed controller", controller.break_off, 0.2)
                     workers.start("target restarts", shaky.restart, 1)

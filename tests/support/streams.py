@@ -9,22 +9,30 @@ import sys
 from relay_process import SLOWNESS
 
 
+END = 120 * SLOWNESS  # seconds
+
+
 @contextlib.contextmanager
-def script(*arguments):
-    """(process, its first line); it ends when its stdin does."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "echo_stream.py")
-    process = subprocess.Popen([sys.executable, path, *map(str, arguments)], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, text=True)
+def running(*command):
+    """(process, its first line); it ends when its stdin does. What it still says is read: a full pipe would hold it."""
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield process, process.stdout.readline().strip()
     finally:
-        process.stdin.close()
         try:
-            process.wait(60 * SLOWNESS)
+            if process.poll() is None:
+                process.communicate(timeout=END)
         finally:
             process.kill()
             process.wait()
+            process.stdin.close()
             process.stdout.close()
+
+
+def script(*arguments):
+    """tests/support/echo_stream.py, `running`."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "echo_stream.py")
+    return running(sys.executable, path, *map(str, arguments))
 
 
 @contextlib.contextmanager
@@ -36,7 +44,7 @@ def target(hello):
 
 def ended(stream):
     """What a client found when it was told to end; fails if a byte was lost or altered."""
-    found = json.loads(stream.communicate(timeout=120 * SLOWNESS)[0])
+    found = json.loads(stream.communicate(timeout=END)[0])
     assert "problem" not in found, found
     assert found["received"] == found["sent"] > 0, found
     return found

@@ -3,6 +3,7 @@ certificates of their own, TCP origins whose every step the test decides."""
 
 import atexit
 import contextlib
+import errno
 import functools
 import os
 import shutil
@@ -103,6 +104,15 @@ def reset(connection):
     """Closes with RST."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
+
+
+def finish(connection):
+    """FIN, unless the other side has reset the connection: then there is nothing left to end, and shutdown(2) says ENOTCONN."""
+    try:
+        connection.shutdown(socket.SHUT_WR)
+    except OSError as problem:
+        if problem.errno != errno.ENOTCONN:
+            raise
 
 
 class Listening:
