@@ -17,8 +17,9 @@ void RecordLog::add(control::ConnectionRecord record) {
 control::Records RecordLog::read(const control::RecordsRequest& request) const {
   const std::scoped_lock lock(mutex_);
   const std::uint64_t end = first_ + records_.size();
-  // A place that is yet to come is from another process: it starts anew.
-  const std::uint64_t from = request.from > end ? 0 : request.from;
+  // Who names no log is of an older version: its place is foreign at least if it is yet to come.
+  const bool is_foreign = (request.log != 0 && request.log != name_) || request.from > end;
+  const std::uint64_t from = is_foreign ? 0 : request.from;
   const std::uint64_t start = std::max(from, first_);
   const std::uint64_t most = std::min<std::uint64_t>(request.most, kMostRecords);
   const std::uint64_t stop = std::min(end, start + most);
@@ -26,6 +27,7 @@ control::Records RecordLog::read(const control::RecordsRequest& request) const {
   for (std::uint64_t i = start; i < stop; ++i) answer.records.push_back(records_[i - first_]);
   answer.next = stop;
   answer.lost = from == 0 ? 0 : start - from;
+  answer.log = name_;
   return answer;
 }
 

@@ -50,12 +50,12 @@ struct Shared {
   HelloBudget hellos;
   HoldBudget holds;
   RefusalLog refusals;
-  RecordLog records;
   std::atomic<std::uint64_t> last_connection_id{0};
   /// Makes connection ids unique over all runs: when this process began, in µs since 1970.
   const std::int64_t begun = std::chrono::duration_cast<std::chrono::microseconds>(
                                  std::chrono::system_clock::now().time_since_epoch())
                                  .count();
+  RecordLog records{static_cast<std::uint64_t>(begun)};
 };
 
 class Worker;

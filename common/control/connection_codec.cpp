@@ -153,12 +153,21 @@ bool read(Bytes bytes, Connections& out) {
 void write(FieldWriter& out, const RecordsRequest& value) {
   out.number(1, value.from);
   out.number(2, value.most);
+  out.number(3, value.log);
 }
 
 bool read(Bytes bytes, RecordsRequest& out) {
   return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
-    if (tag == 1) return read(value, out.from);
-    return tag != 2 || read(value, out.most);
+    switch (tag) {
+      case 1:
+        return read(value, out.from);
+      case 2:
+        return read(value, out.most);
+      case 3:
+        return read(value, out.log);
+      default:
+        return true;
+    }
   });
 }
 
@@ -168,6 +177,7 @@ void write(FieldWriter& out, const Records& value) {
   }
   out.number(2, value.next);
   out.number(3, value.lost);
+  out.number(4, value.log);
 }
 
 bool read(Bytes bytes, Records& out) {
@@ -179,6 +189,8 @@ bool read(Bytes bytes, Records& out) {
         return read(value, out.next);
       case 3:
         return read(value, out.lost);
+      case 4:
+        return read(value, out.log);
       default:
         return true;
     }

@@ -55,10 +55,12 @@ struct Connections {
 };
 
 /// Connections that ended, in the order of their ends. The relay keeps the last ones (4096) for
-/// whoever asks; each asker keeps its own place.
+/// whoever asks; each asker keeps its own place, which is one of a log: Records::next and
+/// Records::log of the answer before. A relay that was reloaded or restarted keeps a new log.
 struct RecordsRequest {
-  std::uint64_t from = 0;     ///< Records::next of the answer before; 0: from the oldest kept
+  std::uint64_t from = 0;     ///< 0: from the oldest kept
   std::uint32_t most = 1000;  ///< as in ConnectionsRequest
+  std::uint64_t log = 0;      ///< 0: whichever there is; a `from` of another log counts as 0
 
   bool operator==(const RecordsRequest&) const = default;
 };
@@ -67,6 +69,10 @@ struct Records {
   std::vector<ConnectionRecord> records;
   std::uint64_t next = 0;  ///< where to go on
   std::uint64_t lost = 0;  ///< ended since `from`, but no longer kept
+  /// Of which log they are; never 0, which only a relay of an older version says. Another one than
+  /// asked for: this log is told from its oldest record on, and how many of the asker's own were
+  /// lost with it nobody knows.
+  std::uint64_t log = 0;
 
   bool operator==(const Records&) const = default;
 };

@@ -46,8 +46,16 @@ struct Parser {
   std::vector<std::pair<CLI::App*, Invocation>> leaves;
 };
 
-/// The App for `path`'s group, made where it is missing.
-CLI::App* group_for(CLI::App& root, const std::string& path) {
+std::string footer_of(const Command& command) {
+  return fmt::format(
+      "Example:\n  {}\n\nEvery command also takes --socket, -o and --color; see "
+      "adit --help.",
+      command.example);
+}
+
+/// The App for the group of `command`, made where it is missing; its example is then the group's.
+CLI::App* group_for(CLI::App& root, const Command& command) {
+  const std::string path = command.path;
   const std::size_t blank = path.find(' ');
   if (blank == std::string::npos) return &root;
   const std::string name = path.substr(0, blank);
@@ -57,18 +65,16 @@ CLI::App* group_for(CLI::App& root, const std::string& path) {
   CLI::App* group = root.add_subcommand(name, group_summary(name));
   group->require_subcommand(0, 1);
   group->fallthrough();
+  group->footer(footer_of(command));
   return group;
 }
 
 void add_command(Parser& parser, const Command& command) {
   const std::string path = command.path;
-  CLI::App* group = group_for(parser.app, path);
+  CLI::App* group = group_for(parser.app, command);
   CLI::App* app = group->add_subcommand(path.substr(path.rfind(' ') + 1), command.summary);
   app->fallthrough();  // --socket, -o and --color may stand behind the command
-  app->footer(
-      fmt::format("Example:\n  {}\n\nEvery command also takes --socket, -o and --color; see "
-                  "adit --help.",
-                  command.example));
+  app->footer(footer_of(command));
   Invocation invocation;
   invocation.command = &command;
   invocation.action = command.declare(*app);

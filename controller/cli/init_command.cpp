@@ -3,18 +3,17 @@
 // nothing that is there.
 #include <iostream>
 #include <memory>
-#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "common/clock.hpp"
 #include "common/host_name.hpp"
 #include "controller/cli/change.hpp"
 #include "controller/cli/command.hpp"
 #include "controller/cli/init_report.hpp"
 #include "controller/cli/node_settings.hpp"
 #include "controller/cli/questions.hpp"
+#include "controller/cli/settled_status.hpp"
 #include "controller/cli/text.hpp"
 #include "controller/cli/url.hpp"
 
@@ -25,7 +24,6 @@ namespace {
 constexpr const char* kDefaultSettings = "/etc/adit/controller.yaml";
 constexpr std::uint16_t kListenPort = 51820;
 constexpr Milliseconds kSettle{2000};
-constexpr Milliseconds kPause{50};
 
 struct InitOptions {
   SiteWish site;
@@ -97,22 +95,11 @@ class Init {
     return status;
   }
 
-  /// A controller that has just started has not asked the relay yet: it does so at once.
-  Attempt<Json> settled_status() {
-    const TimePoint deadline = SteadyClock::now() + kSettle;
-    while (true) {
-      auto status = api_.get("/v1/status");
-      if (!status) return status;
-      const Json& relay = member(*status, "relay");
-      const bool is_known =
-          text_at(relay, "connected") == "true" || !text_at(relay, "problem").empty();
-      if (is_known || SteadyClock::now() >= deadline) return status;
-      std::this_thread::sleep_for(kPause);
-    }
-  }
-
   void look() {
-    auto status = settled_status();
+    // A controller that has just started has not asked the relay yet: it does so at once.
+    auto status = settled_status(api_, kSettle, [](const Json& relay) {
+      return text_at(relay, "connected") == "true" || !text_at(relay, "problem").empty();
+    });
     if (status) {
       machine_.status = std::move(*status);
       machine_.listen_port =

@@ -34,6 +34,18 @@ bool exists(std::uint64_t entry) {
   return (entry >> 62) != 0 && ((entry >> 58) & 1) == 0;
 }
 
+/// How many bytes of [begin, end) lie in one of `mappings`.
+std::uint64_t overlap(std::uint64_t begin, std::uint64_t end,
+                      const std::vector<Mapping>& mappings) {
+  std::uint64_t bytes = 0;
+  for (const Mapping& mapping : mappings) {
+    const std::uint64_t from = std::max(begin, mapping.begin);
+    const std::uint64_t to = std::min(end, mapping.end);
+    if (from < to) bytes += to - from;
+  }
+  return bytes;
+}
+
 /// One pass over the memory of a process.
 class Scan {
  public:
@@ -57,10 +69,34 @@ class Scan {
     const std::uint64_t before = search_.searched_bytes();
     for (const Mapping& mapping : mappings) look_at(mapping, mappings);
     result_.searched_bytes = search_.searched_bytes() - before;
+    if (auto counted = count_gaps(folder); !counted) return fail(std::move(counted).error());
     return std::move(result_);
   }
 
  private:
+  /// What refused to be read.
+  struct Gap {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    std::string place;  ///< its mapping's name or address
+  };
+
+  /// Counts the gaps that are mapped still. What the process has given back since the pass began
+  /// refuses too, and was nothing that a second look could find.
+  Result<void> count_gaps(const std::string& folder) {
+    if (gaps_.empty()) return {};
+    auto text = os::read_file(folder + "/maps", kLargestMaps);
+    if (!text) return fail(std::move(text).error());
+    const auto mapped = parse_maps({reinterpret_cast<const char*>(text->data()), text->size()});
+    if (mapped.empty()) return fail(Errc::NotFound, folder + ": ended while it was looked at");
+    for (const Gap& gap : gaps_) {
+      const std::uint64_t bytes = overlap(gap.begin, gap.end, mapped);
+      result_.unread_bytes += bytes;
+      if (bytes != 0 && result_.unread_at.empty()) result_.unread_at = gap.place;
+    }
+    return {};
+  }
+
   void look_at(const Mapping& mapping, const std::vector<Mapping>& all) {
     // A page of a file can be mapped in later; anonymous memory that was never touched is nothing.
     const bool is_empty = !mapping.is_file && mapping.held_bytes == 0;
@@ -73,7 +109,7 @@ class Scan {
     } else if (is_sanitizer_shadow(mapping, all)) {
       result_.shadow_bytes += mapping.size();
     } else {
-      miss(mapping, end - mapping.begin);
+      miss(mapping, mapping.begin, end);
     }
   }
 
@@ -125,14 +161,18 @@ class Scan {
     if (count > 0) search_.feed(address, std::span(buffer_).first(static_cast<std::size_t>(count)));
     const std::size_t done = count > 0 ? static_cast<std::size_t>(count) / page_bytes() : 0;
     if (done == pages) return done;
-    miss(mapping, page_bytes());  // this page refuses; those behind it may not
+    // This page refuses; those behind it may not.
+    miss(mapping, address + done * page_bytes(), address + (done + 1) * page_bytes());
     return done + 1;
   }
 
-  void miss(const Mapping& mapping, std::uint64_t bytes) {
-    result_.unread_bytes += bytes;
-    if (!result_.unread_at.empty()) return;
-    result_.unread_at = mapping.path.empty() ? fmt::format("{:#x}", mapping.begin) : mapping.path;
+  void miss(const Mapping& mapping, std::uint64_t begin, std::uint64_t end) {
+    if (!gaps_.empty() && gaps_.back().end == begin) {
+      gaps_.back().end = end;
+    } else {
+      gaps_.push_back(
+          {begin, end, mapping.path.empty() ? fmt::format("{:#x}", mapping.begin) : mapping.path});
+    }
   }
 
   pid_t pid_;
@@ -140,6 +180,7 @@ class Scan {
   UniqueFd memory_;
   UniqueFd page_map_;  ///< may be missing: then every page is read
   std::vector<std::uint8_t> buffer_;
+  std::vector<Gap> gaps_;  ///< by address
   MemoryScan result_;
 };
 
@@ -147,7 +188,7 @@ class Scan {
 
 Result<MemoryScan> scan_memory(pid_t pid, KeySearch& search) {
   auto scan = Scan(pid, search).run();
-  // A page that was given back between two calls could not be read; it is gone in the second pass.
+  // What refused may have been given back and mapped anew, which only a second pass can search.
   if (scan && scan->unread_bytes != 0) scan = Scan(pid, search).run();
   return scan;
 }

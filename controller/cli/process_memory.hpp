@@ -22,8 +22,9 @@ struct MemoryScan {
 };
 
 /// Feeds every page of `pid` that exists to `search`, whatever its permissions. Passed over is only
-/// what holds nothing: pages that were never touched, those beyond a file's end, and the kernel's
-/// own. Errc::Denied without the right, NotFound without the process.
+/// what holds nothing: pages that were never touched, those beyond a file's end, those that were
+/// given back before they were reached, and the kernel's own. Errc::Denied without the right,
+/// NotFound without the process.
 Result<MemoryScan> scan_memory(pid_t pid, KeySearch& search);
 
 /// Does the scan find what it should? Searches this very process, which holds every needle, with

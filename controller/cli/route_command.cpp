@@ -5,6 +5,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "common/host_name.hpp"
+#include "common/net/ip_address.hpp"
 #include "controller/cli/command.hpp"
 #include "controller/cli/text.hpp"
 #include "controller/cli/url.hpp"
@@ -21,11 +23,20 @@ struct RouteOptions {
 /// "app.example.com:8443" -> name and port; without digits behind the last ':' there is no port.
 std::pair<std::string, std::string> split_port(const std::string& text) {
   const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos || colon + 1 == text.size()) return {text, ""};
+  const bool has_colon = colon != std::string::npos && colon + 1 != text.size();
+  if (!has_colon || IpAddress::parse(text)) return {text, ""};
   const std::string port = text.substr(colon + 1);
   const bool is_port =
       std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
   return is_port ? std::pair(text.substr(0, colon), port) : std::pair(text, std::string());
+}
+
+/// What is wrong with NAME, "" if nothing is. An address is what a client sends that knows no name.
+std::string name_fault(const std::string& text) {
+  const auto [name, port] = split_port(text);
+  if (name.empty() || IpAddress::parse(name)) return "";
+  const auto parsed = HostName::parse(name);
+  return parsed ? "" : "no client can ask for this name: " + parsed.error().what;
 }
 
 Attempt<Exit> run_test(Session& session, const RouteOptions& options) {
@@ -61,7 +72,8 @@ Action declare_route_test(CLI::App& app) {
   auto options = std::make_shared<RouteOptions>();
   app.add_option("NAME", options->name,
                  "The server name a client would send; NAME:PORT for another port than 443")
-      ->required();
+      ->required()
+      ->check(CLI::Validator(name_fault, ""));
   app.add_option("--alpn", options->alpn, "The protocol that the client would offer (ALPN)")
       ->type_name("PROTOCOL");
   return [options](Session& session) { return run_test(session, *options); };

@@ -16,6 +16,7 @@
 #include "controller/cli/public_endpoint.hpp"
 #include "controller/cli/relay_counters.hpp"
 #include "controller/cli/relay_inspection.hpp"
+#include "controller/cli/settled_status.hpp"
 #include "controller/cli/url.hpp"
 
 namespace adit::cli {
@@ -24,6 +25,9 @@ namespace {
 
 /// For all addresses of a name together.
 constexpr Milliseconds kClientPatience{20'000};
+
+/// For a relay that has just been started or reloaded.
+constexpr Milliseconds kRelaysPatience{5'000};
 
 struct VerifyOptions {
   std::string host;
@@ -74,8 +78,13 @@ Result<std::vector<Endpoint>> client_endpoints(const VerifyOptions& options, con
     if (!endpoint) return fail(endpoint.error().within("--at"));
     return std::vector<Endpoint>{*endpoint};
   }
-  const auto local = local_listener(member(status, "relay"), port);
+  const Json& relay = member(status, "relay");
+  const auto local = local_listener(relay, port);
   if (!options.is_outside) {
+    const std::string problem = text_at(relay, "problem");
+    if (!local && !problem.empty()) {
+      return fail(Errc::Unavailable, fmt::format("the controller has no relay: {}", problem));
+    }
     if (!local) return fail(local.error());
     return std::vector<Endpoint>{*local};
   }
@@ -101,6 +110,10 @@ struct Start {
   Json home;   ///< GET /v1/hosts/HOST/verify
 };
 
+std::uint16_t port_of(const Json& route) {
+  return static_cast<std::uint16_t>(number_at(route, "port"));
+}
+
 Attempt<Start> ask_controller(ApiClient& api, const VerifyOptions& options) {
   if (options.host.find('*') != std::string::npos) {
     return give_up(Errc::Invalid,
@@ -117,7 +130,10 @@ Attempt<Start> ask_controller(ApiClient& api, const VerifyOptions& options) {
   auto home = api.get(with_segment("/v1/hosts", options.host) + "/verify");
   if (!home) return give_up(std::move(home).error());
   start.home = std::move(*home);
-  auto status = api.get("/v1/status");
+  const auto port = port_of(start.route);
+  auto status = settled_status(api, kRelaysPatience, [&](const Json& relay) {
+    return !options.at.empty() || local_listener(relay, port).has_value();
+  });
   if (!status) return give_up(std::move(status).error());
   start.status = std::move(*status);
   return start;
@@ -165,8 +181,7 @@ Attempt<Proof> prove(ApiClient& api, const VerifyOptions& options) {
   if (!start) return give_up(std::move(start).error());
   auto keys = keys_to_search(options, start->status);
   if (!keys) return give_up(std::move(keys).error());
-  const auto port = static_cast<std::uint16_t>(number_at(start->route, "port"));
-  const auto endpoints = client_endpoints(options, start->status, port);
+  const auto endpoints = client_endpoints(options, start->status, port_of(start->route));
   if (!endpoints) return give_up(Failure::of(endpoints.error()));
 
   Proof proof;

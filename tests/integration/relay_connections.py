@@ -6,6 +6,7 @@ import time
 import cases
 import relay_process
 from relayed import HELLO, relayed
+from taken_over import take_over
 from traffic import Serving, client_hello, connect, echo_after_hello, read_all, read_exactly
 
 
@@ -16,11 +17,11 @@ def expect_reset(connection):
         return
 
 
-def wait_for_records(control, count, start=0):
+def wait_for_records(control, count, start=0, log=0):
     """Records from `start` on, once there are `count`."""
     deadline = time.monotonic() + 10
     while True:
-        answer = control.records(start)
+        answer = control.records(start, log=log)
         if len(answer["records"]) >= count:
             return answer
         assert time.monotonic() < deadline, answer
@@ -139,6 +140,25 @@ def test_records_that_nobody_took_in_time_are_counted_as_lost():
             place, count = place + len(page), count + len(page)
         assert count == kept
         assert control.records(place + 1_000_000)["records"], "a place of another process"
+
+
+def test_a_place_in_the_records_of_a_predecessor_is_told_as_such():
+    def end_one(relay):
+        connect(relay.port()).close()
+    with relay_process.RelayProcess() as relay:
+        relay.set({"revision": 1, "routes": [{"pattern": "a.example.com", "target": ("127.0.0.1", 1)}]})
+        end_one(relay)
+        with relay.control() as control:
+            before = wait_for_records(control, 1)
+            same = control.records(before["next"], log=before["log"])
+            assert (same["records"], same["lost"], same["log"]) == ([], 0, before["log"])
+        take_over(relay)
+        end_one(relay)
+        with relay.control() as control:
+            # As many as the asker had of the predecessor: by its place alone it would see none.
+            after = wait_for_records(control, 1, before["next"], before["log"])
+            assert after["log"] not in (0, before["log"]) and after["next"] == before["next"]
+            assert control.records(after["next"], log=after["log"])["records"] == []
 
 
 if __name__ == "__main__":

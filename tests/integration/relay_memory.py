@@ -1,8 +1,11 @@
-"""What an idle established connection costs in user memory: at most 2 KiB."""
+"""What connections cost in user memory: an idle established one at most 2 KiB, and the hellos of
+strangers no more than the budget, which ends at their deadline."""
+
+import contextlib
 
 import cases
 import relay_process
-from traffic import Serving, client_hello, connect, read_exactly
+from traffic import Serving, client_hello, connect, read_exactly, with_padding
 
 COUNT = 2000
 LIMIT = 2048
@@ -49,6 +52,61 @@ def test_an_idle_connection_costs_at_most_2_kib():
         for client in clients:
             client.close()
         assert 0 < per_connection <= LIMIT, per_connection
+
+
+# A hello may have 64 KiB, and its buffer a third more while it grows.
+HELLO_BUDGET = 64 << 20
+BEGUN = with_padding(client_hello(), 60_000)[:-1]
+
+
+@contextlib.contextmanager
+def strangers(hello_ms):
+    """(relay, a function that begins `count` hellos with `start`, with one client address for each 100)."""
+    with relay_process.RelayProcess() as relay, contextlib.ExitStack() as stack:
+        relay.set({"revision": 1, "timeouts": {"hello": hello_ms},
+                   "limits": {"connections": 8000, "connections_per_client": 100},
+                   "routes": [{"pattern": "a.example.com", "target": ("127.0.0.1", 1)}]})
+        port = relay.port()
+
+        def begin(count, start):
+            for number in range(count):
+                client = stack.enter_context(connect(port, source=f"127.0.1.{1 + number // 100}"))
+                with contextlib.suppress(ConnectionError):  # over the budget it is reset
+                    client.sendall(start)
+
+        yield relay, begin
+
+
+def test_hellos_of_strangers_hold_no_more_than_their_budget():
+    if relay_process.IS_SANITIZED:
+        raise cases.Skip("sanitizers keep memory of their own")
+    count = 1500
+    assert count * len(BEGUN) > HELLO_BUDGET
+    with strangers(hello_ms=600_000) as (relay, begin):
+        pid = relay.data_pid()
+        before = private_bytes(pid)
+        begin(count, BEGUN)
+        stats = relay.wait_until("some are over it", lambda s: s["accepted"] == count and
+                                 s["closed"].get("refused_over_hello_limit", 0) > 0)
+        held = private_bytes(pid) - before
+        print(f"        {stats['active']} hellos of {len(BEGUN)} bytes hold {held >> 10} KiB")
+        # Who was refused gave its buffer back; besides the budget there are the connections.
+        assert held < HELLO_BUDGET * 5 // 4, held
+        assert stats["active"] > HELLO_BUDGET // 2 // (96 << 10), stats["active"]
+
+
+def test_a_slow_hello_costs_little_and_ends_at_its_deadline():
+    count = 2000
+    with strangers(hello_ms=5000) as (relay, begin):
+        pid = relay.data_pid()
+        before = private_bytes(pid)
+        begin(count, BEGUN[:1])
+        relay.wait_until("all are there", lambda s: s["accepted"] == count)
+        held = (private_bytes(pid) - before) / count
+        print(f"        {held:.0f} bytes for each client that has said one byte")
+        closed = relay.wait_closed("refused_hello_timeout", count, timeout=60)
+        assert closed["active"] == 0, closed
+        assert relay_process.IS_SANITIZED or held <= 6144, held
 
 
 if __name__ == "__main__":

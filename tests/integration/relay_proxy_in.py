@@ -186,6 +186,30 @@ def test_limits_by_client_are_those_of_whom_it_names():
         assert closed["refused_over_client_limit"] == 1 and closed["finished"] == 11, closed
 
 
+def test_an_ipv6_64_is_one_client():
+    with Serving(echo_after_hello(HELLO)) as target, \
+            trusting(target.address, limits={"connections_per_client": 2}) as (relay, port, _):
+
+        def from_there(address):
+            connection = balancer(port)
+            connection.sendall(v2((address, 1000), PUBLIC6) + HELLO + b"ping")
+            return connection
+
+        first = [from_there("2001:db8:0:7::1"), from_there("2001:db8:0:7:ffff::2")]
+        for connection in first:
+            assert read_exactly(connection, 4) == b"ping"
+        try:
+            raise AssertionError(f"served: {from_there('2001:db8:0:7:1:2:3:4').recv(1)!r}")
+        except ConnectionResetError:
+            pass
+        neighbour = from_there("2001:db8:0:8::1")
+        assert read_exactly(neighbour, 4) == b"ping"
+        for connection in [*first, neighbour]:
+            connection.close()
+        closed = relay.wait_until("all ended", lambda s: s["active"] == 0)["closed"]
+        assert closed["refused_over_client_limit"] == 1 and closed["finished"] == 3, closed
+
+
 def test_a_balancer_counts_over_all():
     limits = {"connections": 4, "connections_per_client": 1}
     with Serving(echo_after_hello(HELLO)) as target, trusting(target.address, limits=limits) as (relay, port, _):

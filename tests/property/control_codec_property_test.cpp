@@ -209,9 +209,10 @@ Message random_message(Random& random) {
     case 11:
       return Connections{random_records(random), random.one_in(2)};
     case 12:
-      return RecordsRequest{random_u64(random), random_u32(random)};
+      return RecordsRequest{random_u64(random), random_u32(random), random_u64(random)};
     case 13:
-      return Records{random_records(random), random_u64(random), random_u64(random)};
+      return Records{random_records(random), random_u64(random), random_u64(random),
+                     random_u64(random)};
     case 14:
       return Kill{random_u64(random)};
     case 15:

@@ -319,12 +319,13 @@ class Control:
         more = any(tag == 2 and as_number(value) for tag, value in answer)
         return [decode_record(value) for tag, value in answer if tag == 1], more
 
-    def records(self, start=0, most=1000):
-        """{"records": connections that ended, "next", "lost"}."""
-        answer = list(fields(self.ask(RECORDS_REQUEST, number(1, start) + number(2, most), RECORDS)))
+    def records(self, start=0, most=1000, log=0):
+        """{"records": connections that ended, "next", "lost", "log"}."""
+        body = number(1, start) + number(2, most) + number(3, log)
+        answer = list(fields(self.ask(RECORDS_REQUEST, body, RECORDS)))
         out = {"records": [decode_record(value) for tag, value in answer if tag == 1]}
-        numbers = {tag: as_number(value) for tag, value in answer if tag in (2, 3)}
-        return {**out, "next": numbers[2], "lost": numbers[3]}
+        numbers = {tag: as_number(value) for tag, value in answer if tag in (2, 3, 4)}
+        return {**out, "next": numbers[2], "lost": numbers[3], "log": numbers[4]}
 
     def sites_down(self, *sites):
         """Tells that these sites are down, and all others up."""

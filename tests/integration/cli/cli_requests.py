@@ -244,6 +244,20 @@ def test_route_test_asks_all_and_tells_none_by_its_status():
         assert len(fake.asked) == 3, fake.lines()
 
 
+def test_route_test_of_a_name_that_is_none_is_wrong_usage_with_or_without_a_controller():
+    nobody = "/nonexistent/control.sock"
+    for name in ("*.example.com", "a..example.com", "under score.example.com:443"):
+        ran = adit("route", "test", name, socket=nobody)
+        assert ran.status == 2 and "no client can ask for this name: " in ran.err, ran
+        assert nobody not in ran.err, ran
+    for name in ("a.example.com:443", "192.0.2.1", "2001:db8::1", ""):
+        ran = adit("route", "test", name, socket=nobody)
+        assert ran.status == 1 and nobody in ran.err, ran
+    with FakeController({("GET", "/v1/routes/test"): {"match": "none", "why": "no"}}) as fake:
+        fake.run("route", "test", "2001:db8::1")
+        assert fake.lines() == ["GET /v1/routes/test?name=2001%3Adb8%3A%3A1"], fake.lines()
+
+
 def test_history_and_rollback():
     items = [{"revision": 8, "owner": "cli", "uid": 0, "time": 1800000000, "message": "", "summary": "+1 host"},
              {"revision": 7, "owner": "git", "uid": 3999999999, "time": 1799990000, "message": "m", "summary": "~1"}]

@@ -223,6 +223,36 @@ def test_a_key_file_that_is_none_is_refused_before_anything_else():
         assert ran.out == "", ran
 
 
+def starting(fake, answers):
+    """`fake`, whose relay is as each of `answers` says, one for each question; then as it is."""
+    status = fake.answers["GET", "/v1/status"]
+    fake.answers["GET", "/v1/status"] = [{**status, "relay": answer} for answer in answers] + [status]
+    return fake
+
+
+def test_a_relay_that_is_just_starting_is_waited_for():
+    with traffic.tls_origin("hello", NAME) as home, controller(home.address[1]) as fake:
+        away = {"connected": False, "problem": "relay: connect /run/adit-relay/relay.sock: refused"}
+        started = {"connected": True, "problem": "", "listeners": []}
+        ran = starting(fake, [away, away, started]).run("verify", NAME, "-o", "json")
+        assert checks_of(ran)["certificates_equal"]["state"] == "passed", ran
+        assert fake.lines().count("GET /v1/status") >= 4, fake.lines()
+
+
+def test_a_relay_that_is_away_is_told_by_the_controllers_own_words():
+    with traffic.tls_origin("hello", NAME) as home, controller(home.address[1]) as fake:
+        fake.answers["GET", "/v1/status"] = {
+            "relay": {"connected": False, "problem": "/run/adit-relay/relay.sock: nobody is there"}}
+        ran = fake.run("verify", NAME)
+        assert ran.status == 1 and ran.err == (
+            "adit: the controller has no relay: /run/adit-relay/relay.sock: nobody is there\n"), ran
+        asked = len(fake.asked)
+        ran = fake.run("verify", NAME, "--at", f"127.0.0.1:{home.address[1]}", "-o", "json")
+        assert checks_of(ran)["certificates_equal"]["state"] == "passed", ran
+        # Once to begin with, once for the processes: who says where to look needs no listener.
+        assert fake.lines()[asked:].count("GET /v1/status") == 2, fake.lines()
+
+
 def test_a_host_that_nobody_has():
     with FakeController({("GET", "/v1/routes/test"): {"match": "none", "why": "no such name"}}) as fake:
         ran = fake.run("verify", "x.example.com")

@@ -1,5 +1,7 @@
 #include "controller/cli/arguments.hpp"
 
+#include <sstream>
+
 #include "tests/support/catch.hpp"
 
 using namespace adit::cli;
@@ -146,4 +148,19 @@ TEST_CASE("arguments: what is known by its place has a name of capital letters",
 
 TEST_CASE("arguments: the version", "[cli]") {
   CHECK_THAT(std::get<HelpText>(parsed({"--version"})).text, Catch::StartsWith("adit "));
+}
+
+TEST_CASE("arguments: the example in the help of each command and group is one of its own",
+          "[cli]") {
+  for (const CommandNode& node : command_nodes()) {
+    CAPTURE(node.path);
+    std::vector<std::string> words;
+    std::istringstream path(node.path);
+    for (std::string word; path >> word;) words.push_back(word);
+    words.emplace_back("--help");
+    const auto help = std::get<HelpText>(parse_arguments(words, kDefaultSocket)).text;
+    const std::size_t at = help.find("Example:\n");
+    REQUIRE(at != std::string::npos);
+    CHECK_THAT(help.substr(at), Catch::Contains("adit " + node.path));
+  }
 }

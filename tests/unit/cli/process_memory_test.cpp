@@ -1,11 +1,15 @@
 #include "controller/cli/process_memory.hpp"
 
+#include <array>
 #include <cerrno>
+#include <csignal>
 #include <random>
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/unique_fd.hpp"
@@ -145,6 +149,48 @@ TEST_CASE("process_memory: what was not searched is counted and named", "[cli]")
   const MemoryScan scan = scan_of_this_process();
   CHECK(scan.unread_bytes == 4096);
   CHECK_THAT(scan.unread_at, Catch::Contains("secretmem"));
+}
+
+TEST_CASE("process_memory: what is given back while it is looked at was not missed", "[cli]") {
+  constexpr std::size_t kAlive = 64;  // mappings at a time, which a scan finds in the map
+  const std::size_t page = page_bytes();
+  // Of a file: which of its pages can be read is known only by reading them.
+  const adit::UniqueFd file(::memfd_create("mapped", MFD_CLOEXEC));
+  REQUIRE(::ftruncate(file.get(), static_cast<off_t>(page)) == 0);
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+  const adit::UniqueFd begun(ends[0]);
+  adit::UniqueFd tell(ends[1]);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // Each at an address of its own, so that none comes back; a page between two keeps them apart.
+    const std::size_t reserved = std::size_t{1} << 42;
+    char* const begin = static_cast<char*>(
+        ::mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    if (begin == MAP_FAILED || ::munmap(begin, reserved) != 0) ::_exit(1);
+    for (std::size_t i = 0; 2 * i * page < reserved; ++i) {
+      void* const made = ::mmap(begin + 2 * i * page, page, PROT_READ,
+                                MAP_SHARED | MAP_FIXED_NOREPLACE, file.get(), 0);
+      if (made == MAP_FAILED) ::_exit(1);
+      if (i == kAlive && ::write(tell.get(), "!", 1) != 1) ::_exit(1);
+      if (i >= kAlive) ::munmap(begin + 2 * (i - kAlive) * page, page);
+    }
+    ::_exit(0);
+  }
+  tell.reset();
+  char word = 0;
+  CHECK(::read(begun.get(), &word, 1) == 1);
+  const auto needles = pem_markers();
+  KeySearch search(needles);
+  for (int i = 0; i < 20; ++i) {
+    const auto scan = scan_memory(child, search);
+    CHECK(scan);
+    if (scan) CHECK(scan->unread_bytes == 0);
+  }
+  CHECK(::kill(child, SIGKILL) == 0);
+  CHECK(::waitpid(child, nullptr, 0) == child);
 }
 
 TEST_CASE("process_memory: a process that is not there is an error, not a clean one", "[cli]") {
