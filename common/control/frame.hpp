@@ -29,6 +29,9 @@ class FrameReader {
   /// if a frame is over the limit (the connection is then of no further use).
   Result<std::optional<std::vector<std::uint8_t>>> next();
 
+  /// Bytes allocated for the body that is being read.
+  [[nodiscard]] std::size_t room() const { return body_.capacity(); }
+
  private:
   /// Moves bytes from the front of `bytes` to the frame that is being read; returns the rest.
   std::span<const std::uint8_t> fill(std::span<const std::uint8_t> bytes);

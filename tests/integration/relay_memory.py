@@ -1,19 +1,40 @@
-"""What an idle established connection costs in user memory: at most 2 KiB."""
+"""What the relay holds: an idle established connection costs at most 2 KiB of user memory; after the push of a large
+table neither its message nor a second copy of it is left, and pushes do not add up."""
 
 import cases
+import relay_control
 import relay_process
 from traffic import Serving, client_hello, connect, read_exactly
 
+HOSTS = 100_000
 COUNT = 2000
 LIMIT = 2048
+PUSH_LIMIT = 75_000_000  # the table is about 62 MB, its message 15, a copy of it 26
+MANY_LIMIT = 150_000_000  # what is left in the heap by the table before is at most once more the table
+
+
+def memory_bytes(pid, kind):
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        for line in file:
+            if line.startswith(kind + ":"):
+                return int(line.split()[1]) * 1024
+    raise AssertionError(f"no {kind}")
 
 
 def private_bytes(pid):
-    with open(f"/proc/{pid}/smaps_rollup") as file:
-        for line in file:
-            if line.startswith("Private_Dirty:"):
-                return int(line.split()[1]) * 1024
-    raise AssertionError("no Private_Dirty")
+    return memory_bytes(pid, "Private_Dirty")
+
+
+def pushed(relay, revision):
+    """PSS of both processes after a push of HOSTS hosts, each with a new target."""
+    target = ("192.0.2.1", 1000 + revision)
+    routes = [{"pattern": f"host{i}.example.com", "target": target} for i in range(HOSTS)]
+    with relay.control() as control:
+        encoded = relay_control.encode_table({"revision": revision, "routes": routes})
+        reply = control.set(encoded, digest=revision)
+        assert not reply["problems"] and not reply["warning"], reply
+        control.stats()  # asked after all that the push leaves to do
+    return sum(memory_bytes(pid, "Pss") for pid in (relay.process.pid, relay.data_pid()))
 
 
 def test_an_idle_connection_costs_at_most_2_kib():
@@ -49,6 +70,18 @@ def test_an_idle_connection_costs_at_most_2_kib():
         for client in clients:
             client.close()
         assert 0 < per_connection <= LIMIT, per_connection
+
+
+def test_a_push_of_100_000_hosts_leaves_its_table_once():
+    if relay_process.IS_SANITIZED:
+        raise cases.Skip("sanitizers keep memory of their own")
+    with relay_process.RelayProcess() as relay:
+        first = pushed(relay, 1)
+        print(f"        {first / 1e6:.1f} MB after a push of {HOSTS} hosts")
+        assert first <= PUSH_LIMIT, first
+        later = [pushed(relay, revision) for revision in range(2, 12)]
+        print("        then " + " ".join(f"{each / 1e6:.1f}" for each in later))
+        assert max(later) <= MANY_LIMIT, later
 
 
 if __name__ == "__main__":
