@@ -89,17 +89,8 @@ std::string_view label_fault(std::string_view label) {
   return {};
 }
 
-}  // namespace
-
-void set_privacy(Privacy privacy) {
-  privacy_setting.store(privacy, std::memory_order_relaxed);
-}
-
-Privacy privacy() {
-  return privacy_setting.load(std::memory_order_relaxed);
-}
-
-Result<HostName> HostName::parse(std::string_view text) {
+/// The one normal form of a host name.
+Result<std::string> normalise(std::string_view text) {
   if (text.ends_with('.')) text.remove_suffix(1);
   if (text.empty()) return fail(Errc::Invalid, "a host name is empty");
   if (text.size() > kMaxNameBytes) {
@@ -124,7 +115,23 @@ Result<HostName> HostName::parse(std::string_view text) {
   if (ends_in_digit && IpAddress::parse(name)) {
     return fail(Errc::Invalid, "an IP address stands where a host name is needed");
   }
-  return HostName(std::move(name));
+  return name;
+}
+
+}  // namespace
+
+void set_privacy(Privacy privacy) {
+  privacy_setting.store(privacy, std::memory_order_relaxed);
+}
+
+Privacy privacy() {
+  return privacy_setting.load(std::memory_order_relaxed);
+}
+
+Result<HostName> HostName::parse(std::string_view text) {
+  auto name = normalise(text);
+  if (!name) return fail(std::move(name).error());
+  return HostName(std::move(*name));
 }
 
 std::string HostName::display() const {
@@ -134,7 +141,7 @@ std::string HostName::display() const {
 Result<HostPattern> HostPattern::parse(std::string_view text) {
   if (text == "*") return HostPattern(Kind::CatchAll, "*");
   const bool is_wildcard = text.starts_with("*.");
-  auto name = HostName::parse(is_wildcard ? text.substr(2) : text);
+  auto name = normalise(is_wildcard ? text.substr(2) : text);
   if (!name) {
     if (text.find('*') != std::string_view::npos) {
       return fail(Errc::Invalid,
@@ -142,8 +149,8 @@ Result<HostPattern> HostPattern::parse(std::string_view text) {
     }
     return fail(std::move(name).error());
   }
-  if (is_wildcard) return HostPattern(Kind::Wildcard, "*." + name->wire_text());
-  return HostPattern(Kind::Exact, name->wire_text());
+  if (is_wildcard) return HostPattern(Kind::Wildcard, "*." + *name);
+  return HostPattern(Kind::Exact, std::move(*name));
 }
 
 std::string_view HostPattern::name() const {

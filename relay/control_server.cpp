@@ -92,21 +92,21 @@ class ControlServer::Session {
         log::warning("relay: control: {}; continuing", envelope.error().what);
         return false;
       }
-      body->reset();  // a table may be 20 MiB: not two copies longer than needed
-      const control::Message reply = reply_to(envelope->message);
+      const control::Message reply = reply_to(std::move(envelope->message), **body);
+      body->reset();
       out_ = control::frame(control::encode({envelope->id, reply}));
       if (!write()) return false;
     }
     return true;
   }
 
-  control::Message reply_to(const control::Message& request) {
+  control::Message reply_to(control::Message&& request, std::span<const std::uint8_t> body) {
     if (const auto* hello = std::get_if<control::Hello>(&request)) return greet(*hello);
     if (!is_greeted_) {
       is_ending_ = true;
       return control::Failure{"the first message must be a hello"};
     }
-    return server_->answer_(request);
+    return server_->answer_(std::move(request), body);
   }
 
   control::Message greet(const control::Hello& hello) {

@@ -7,6 +7,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <sys/types.h>
@@ -22,8 +23,10 @@ namespace adit::relay {
 
 class ControlServer {
  public:
-  /// Answers one request of a controller that has said hello.
-  using Answer = std::function<control::Message(const control::Message&)>;
+  /// Answers one request of a controller that has said hello; may take what is in it. The bytes are
+  /// those that it was decoded from, borrowed for the call.
+  using Answer =
+      std::function<control::Message(control::Message&&, std::span<const std::uint8_t> body)>;
 
   /// Takes `listening`; only processes of a user in `allowed` may speak. `loop` and what `answer`
   /// uses must outlive this object.

@@ -5,13 +5,16 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <malloc.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "common/control/codec.hpp"
 #include "common/log.hpp"
 #include "common/uv/timer.hpp"
 #include "common/version.hpp"
@@ -34,6 +37,14 @@ constexpr Milliseconds kForgetTime{10'000};
 constexpr Milliseconds kDrainCheck{200};
 /// A reload cuts what is still open in the old process after an hour, the longest that it may take.
 constexpr Milliseconds kLongestDrain{3'600'000};
+
+/// What a pushed table passes through goes back to the system when it is freed: by itself glibc
+/// learns from the first of such blocks to keep those that follow.
+void return_large_blocks() {
+  constexpr int kLargeBytes = 256 << 10;
+  ::mallopt(M_MMAP_THRESHOLD, kLargeBytes);
+  ::mallopt(M_TRIM_THRESHOLD, kLargeBytes);
+}
 
 class Relay {
  public:
@@ -114,9 +125,11 @@ class Relay {
   bool open_control() {
     std::vector<uid_t> allowed{0, ::geteuid()};
     if (options_.controller_user) allowed.push_back(*options_.controller_user);
-    auto control =
-        ControlServer::create(loop_, UniqueFd(kControlFd), std::move(allowed),
-                              [this](const control::Message& request) { return answer(request); });
+    auto control = ControlServer::create(
+        loop_, UniqueFd(kControlFd), std::move(allowed),
+        [this](control::Message&& request, std::span<const std::uint8_t> body) {
+          return answer(std::move(request), body);
+        });
     if (control) {
       control_ = std::move(*control);
     } else {
@@ -125,15 +138,15 @@ class Relay {
     return control_ != nullptr;
   }
 
-  control::Message answer(const control::Message& request) {
+  control::Message answer(control::Message&& request, std::span<const std::uint8_t> body) {
     const auto* check = std::get_if<control::Check>(&request);
-    const auto* set = std::get_if<control::Set>(&request);
+    auto* set = std::get_if<control::Set>(&request);
     if ((check != nullptr || set != nullptr) && tables_->is_frozen()) {
       return control::Failure{"reloading; try again", /*is_passing=*/true};
     }
     if (check != nullptr) return tables_->check(check->table);
     if (set != nullptr) {
-      control::SetReply reply = tables_->set(*set);
+      control::SetReply reply = tables_->set(std::move(*set), control::table_of_set(body));
       if (reply.problems.empty()) checker_.watch(tables_->table());
       return reply;
     }
@@ -252,6 +265,7 @@ Result<void> prepare(const Options& options) {
 }  // namespace
 
 int run_data_process(const Options& options) {
+  return_large_blocks();
   const std::uint64_t descriptors = raise_descriptor_limit();
   enlarge_descriptor_table(descriptors);
   if (auto prepared = prepare(options); !prepared) {

@@ -114,6 +114,13 @@ Result<std::shared_ptr<const RouteTable>> RouteTable::build(control::Table table
   if (const auto problems = find_problems(table); !problems.empty()) {
     return fail(Errc::Invalid, fmt::format("{}", fmt::join(problems, "; ")));
   }
+  return build_checked(std::move(table), previous, leaving, digest);
+}
+
+std::shared_ptr<const RouteTable> RouteTable::build_checked(control::Table table,
+                                                            const RouteTable* previous,
+                                                            LeavingStates& leaving,
+                                                            std::uint64_t digest) {
   const std::shared_ptr<RouteTable> built(new RouteTable);
   built->settings_ = table.settings;
   built->access_ = make_rules(table.settings.access);

@@ -92,6 +92,12 @@ class RouteTable {
                                                          LeavingStates& leaving,
                                                          std::uint64_t digest = 0);
 
+  /// The same for a table in which find_problems has found nothing: not looked for again.
+  static std::shared_ptr<const RouteTable> build_checked(control::Table table,
+                                                         const RouteTable* previous,
+                                                         LeavingStates& leaving,
+                                                         std::uint64_t digest = 0);
+
   /// The route for `name` on the listeners of `port`: exact, then the
   /// wildcard of its parent (one label), then the port's catch-all; `name` null (no server name)
   /// only the catch-all. Null: no route. O(1), no allocation; valid as long as the table.

@@ -25,10 +25,14 @@ tl::unexpected<Error> damaged(std::string_view how) {
 }  // namespace
 
 std::vector<std::uint8_t> encode_table_cache(const control::Table& table, std::uint64_t digest) {
-  const std::vector<std::uint8_t> body = control::encode_table(table);
+  return encode_table_cache(control::encode_table(table), digest);
+}
+
+std::vector<std::uint8_t> encode_table_cache(std::span<const std::uint8_t> body,
+                                             std::uint64_t digest) {
   ByteWriter out;
-  out.text(kMagic);
   out.reserve(body.size() + 64);
+  out.text(kMagic);
   out.u16(kFormat);
   out.u64(digest);
   out.u64(body.size());

@@ -26,6 +26,10 @@ struct CachedTable {
   std::uint64_t digest = 0;  ///< RouteTable::digest
 };
 
+/// The file for a table that is encoded already: as control::encode_table makes it, or as a
+/// controller sent it.
+[[nodiscard]] std::vector<std::uint8_t> encode_table_cache(std::span<const std::uint8_t> table,
+                                                           std::uint64_t digest);
 [[nodiscard]] std::vector<std::uint8_t> encode_table_cache(const control::Table& table,
                                                            std::uint64_t digest);
 

@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include "common/control/codec.hpp"
 #include "common/log.hpp"
 #include "common/os/files.hpp"
 #include "relay/resource_limits.hpp"
@@ -63,30 +64,29 @@ control::CheckReply TableService::check(const control::Table& table) {
   return reply;
 }
 
-control::SetReply TableService::set(const control::Set& request) {
-  const control::Table& table = request.table;
+control::SetReply TableService::set(control::Set&& request, std::span<const std::uint8_t> encoded) {
+  control::Table& table = request.table;
   control::SetReply reply{find_problems(table), {}, table_->revision()};
   if (!reply.problems.empty()) return reply;
   const Addresses wanted = addresses_of(table);
   reply.problems = bind_all(wanted);
   if (!reply.problems.empty()) return reply;
-  auto built = RouteTable::build(table, table_.get(), leaving_, request.digest);
-  if (!built) {
-    reply.problems.push_back(built.error().what);
-    return reply;
-  }
-  apply_settings(table.settings);
+  std::vector<std::uint8_t> own;
+  if (encoded.empty()) encoded = own = control::encode_table(table);
+  auto built = RouteTable::build_checked(std::move(table), table_.get(), leaving_, request.digest);
+  apply_settings(built->settings());
   for (auto& [address, port] : ports_) port.is_needed = wanted.contains(address);
-  swap_table(std::move(*built));
+  swap_table(std::move(built));
   listen_where_needed();
   close_unneeded_ports();
-  write_cache(table);
+  write_cache(encoded);
   if (cache_problem_.empty()) parts_.supervisor->report(LinkType::TableChanged);
   auto warnings = problems_of_ports();
   if (!cache_problem_.empty()) warnings.push_back(cache_problem_);
   reply.warning = fmt::format("{}", fmt::join(warnings, "; "));
-  reply.revision = table.revision;
-  log::info("relay: route table live revision={} routes={}", table.revision, table.routes.size());
+  reply.revision = table_->revision();
+  log::info("relay: route table live revision={} routes={}", table_->revision(),
+            table_->routes().size());
   // A large table leaves large holes behind: its wire form, its decoded form, the table before.
   ::malloc_trim(0);
   return reply;
@@ -131,10 +131,11 @@ void TableService::forget_previous() {
 
 // --- the cache
 
-void TableService::write_cache(const control::Table& table) {
+void TableService::write_cache(std::span<const std::uint8_t> encoded) {
   const std::string& path = parts_.cache_path;
   cache_problem_.clear();
-  auto written = os::write_file_atomically(path, encode_table_cache(table, table_->digest()), 0600);
+  auto written =
+      os::write_file_atomically(path, encode_table_cache(encoded, table_->digest()), 0600);
   if (written) return;
   cache_problem_ = fmt::format("cache not written: {}", written.error().what);
   // An older table must not come back with a restart: rather none until the controller is asked.

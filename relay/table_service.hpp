@@ -67,7 +67,9 @@ class TableService {
   [[nodiscard]] bool is_frozen() const { return mode_ == Mode::Frozen; }
 
   control::CheckReply check(const control::Table& table);
-  control::SetReply set(const control::Set& request);
+  /// Takes the table out of `request`. `encoded` is control::table_of_set of the message that it
+  /// came in, or empty; borrowed for the call, it is what the cache gets without encoding it anew.
+  control::SetReply set(control::Set&& request, std::span<const std::uint8_t> encoded);
 
   /// The live table.
   [[nodiscard]] const RouteTable& table() const { return *table_; }
@@ -94,7 +96,7 @@ class TableService {
                                 std::span<const control::PublicPort> ports);
   static Addresses addresses_of(const control::Table& table);
   std::shared_ptr<const RouteTable> read_cache();
-  void write_cache(const control::Table& table);
+  void write_cache(std::span<const std::uint8_t> encoded);
   void swap_table(std::shared_ptr<const RouteTable> table);
   void apply_settings(const control::Settings& settings);
   void forget_previous();

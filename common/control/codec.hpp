@@ -32,6 +32,11 @@ std::vector<std::uint8_t> encode(const Envelope& envelope);
 /// is a Failure message of its own (so that the caller can answer it), not an error.
 Result<Envelope> decode(std::span<const std::uint8_t> body);
 
+/// The encoded table in `body`, a frame's that decodes to a Set: borrowed from it, and what
+/// decode_table makes the table of the Set from. Empty for any other body, and for a Set that names
+/// its table more than once.
+std::span<const std::uint8_t> table_of_set(std::span<const std::uint8_t> body);
+
 /// A table alone, as it stands in the relay's cache.
 std::vector<std::uint8_t> encode_table(const Table& table);
 Result<Table> decode_table(std::span<const std::uint8_t> bytes);

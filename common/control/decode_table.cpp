@@ -62,19 +62,21 @@ bool read(Bytes bytes, AlpnTarget& out) {
 }
 
 std::optional<Route> read_route(Bytes bytes) {
-  std::optional<HostPattern> pattern;
-  std::string pattern_text;
-  Route route{
-      .name = {}, .pattern = *HostPattern::parse("*"), .port = 443, .site = {}, .targets = {}};
+  static const HostPattern catch_all = *HostPattern::parse("*");
+  bool has_pattern = false;
+  std::optional<Route> out(
+      Route{.name = {}, .pattern = catch_all, .port = 443, .site = {}, .targets = {}});
+  Route& route = *out;
   const bool is_whole = for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
     switch (tag) {
       case 1:
         return read(value, route.name);
       case 2: {
-        read(value, pattern_text);
-        const auto parsed = HostPattern::parse(pattern_text);
-        if (parsed) pattern = *parsed;
-        return parsed.has_value();
+        auto parsed =
+            HostPattern::parse({reinterpret_cast<const char*>(value.data()), value.size()});
+        if (!parsed) return false;
+        route.pattern = std::move(*parsed);
+        return has_pattern = true;
       }
       case 3:
         return read(value, route.port);
@@ -106,9 +108,8 @@ std::optional<Route> read_route(Bytes bytes) {
         return true;
     }
   });
-  if (!is_whole || !pattern) return std::nullopt;
-  route.pattern = *pattern;
-  return route;
+  if (!is_whole || !has_pattern) return std::nullopt;
+  return out;
 }
 
 bool read(Bytes bytes, Timeouts& out) {

@@ -1,11 +1,20 @@
 #include "common/control/frame.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "common/bytes/byte_reader.hpp"
 #include "common/bytes/byte_writer.hpp"
 
 namespace adit::control {
+
+namespace {
+
+constexpr std::size_t kHeaderBytes = 4;
+
+}  // namespace
 
 std::vector<std::uint8_t> frame(std::span<const std::uint8_t> body) {
   ByteWriter out;
@@ -14,30 +23,40 @@ std::vector<std::uint8_t> frame(std::span<const std::uint8_t> body) {
   return out.take();
 }
 
+std::optional<std::size_t> FrameReader::length() const {
+  return ByteReader(header_).u32();
+}
+
+std::span<const std::uint8_t> FrameReader::fill(std::span<const std::uint8_t> bytes) {
+  const auto head = bytes.first(std::min(bytes.size(), kHeaderBytes - header_.size()));
+  header_.insert(header_.end(), head.begin(), head.end());
+  bytes = bytes.subspan(head.size());
+  const auto wanted = length();
+  if (!wanted || *wanted > limit_) return bytes;
+  const auto more = bytes.first(std::min(bytes.size(), *wanted - body_.size()));
+  const std::size_t needed = body_.size() + more.size();
+  // Never more than twice what came, whatever the length says, nor more than the body needs.
+  if (needed > body_.capacity()) body_.reserve(std::min(*wanted, 2 * needed));
+  body_.insert(body_.end(), more.begin(), more.end());
+  return bytes.subspan(more.size());
+}
+
 void FrameReader::feed(std::span<const std::uint8_t> bytes) {
-  if (start_ > 0 && start_ == pending_.size()) {
-    pending_.clear();
-    start_ = 0;
-  }
-  pending_.insert(pending_.end(), bytes.begin(), bytes.end());
+  if (behind_.empty()) bytes = fill(bytes);
+  behind_.insert(behind_.end(), bytes.begin(), bytes.end());
 }
 
 Result<std::optional<std::vector<std::uint8_t>>> FrameReader::next() {
-  ByteReader in(std::span<const std::uint8_t>(pending_).subspan(start_));
-  const auto length = in.u32();
-  if (!length) return std::nullopt;
-  if (*length > limit_) {
-    return fail(Errc::Protocol, fmt::format("a frame of {} bytes, more than {}", *length, limit_));
+  const auto wanted = length();
+  if (!wanted) return std::nullopt;
+  if (*wanted > limit_) {
+    return fail(Errc::Protocol, fmt::format("a frame of {} bytes, more than {}", *wanted, limit_));
   }
-  const auto body = in.bytes(*length);
-  if (!body) return std::nullopt;
-  start_ += 4 + *length;
-  std::vector<std::uint8_t> taken(body->begin(), body->end());
-  if (start_ == pending_.size()) {
-    // Give a large buffer back: a table push happens rarely and may be 20 MiB.
-    pending_ = {};
-    start_ = 0;
-  }
+  if (body_.size() < *wanted) return std::nullopt;
+  std::vector<std::uint8_t> taken = std::exchange(body_, {});
+  header_.clear();
+  const auto behind = std::exchange(behind_, {});
+  feed(behind);
   return taken;
 }
 

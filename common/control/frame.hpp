@@ -1,5 +1,6 @@
 // Frames on a stream socket: length u32 (network order) | body. FrameReader gathers bytes as they
-// come and hands out whole bodies; what it holds is bounded by the limit.
+// come and hands out whole bodies, uncopied; what it holds is bounded by the limit, and by twice
+// what came: a length alone makes it reserve nothing.
 #pragma once
 
 #include <cstddef>
@@ -24,14 +25,23 @@ class FrameReader {
 
   /// Takes what was read from the socket.
   void feed(std::span<const std::uint8_t> bytes);
-  /// The next whole body; nullopt if more bytes are needed; Errc::Protocol if a frame is over the
-  /// limit (the connection is then of no further use).
+  /// The next whole body, which is the caller's; nullopt if more bytes are needed; Errc::Protocol
+  /// if a frame is over the limit (the connection is then of no further use).
   Result<std::optional<std::vector<std::uint8_t>>> next();
 
+  /// Bytes allocated for the body that is being read.
+  [[nodiscard]] std::size_t room() const { return body_.capacity(); }
+
  private:
+  /// Moves bytes from the front of `bytes` to the frame that is being read; returns the rest.
+  std::span<const std::uint8_t> fill(std::span<const std::uint8_t> bytes);
+  /// Of the body that is being read; nothing before its four bytes are there.
+  [[nodiscard]] std::optional<std::size_t> length() const;
+
   std::size_t limit_;
-  std::vector<std::uint8_t> pending_;
-  std::size_t start_ = 0;  ///< of the first byte not handed out
+  std::vector<std::uint8_t> header_;  ///< at most four bytes
+  std::vector<std::uint8_t> body_;    ///< never more than length()
+  std::vector<std::uint8_t> behind_;  ///< what came after a whole body: at most one feed each
 };
 
 }  // namespace adit::control

@@ -1,18 +1,24 @@
 // What the relay's pure parts cost: time to read a ClientHello and to find a route, memory of a
-// table of 100 000 routes. Build with the release preset; prints one line per figure.
+// table of 100 000 routes and each step of its push. Build with the release preset; prints one line
+// per figure.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <malloc.h>
 #include <time.h>
 
+#include "common/control/codec.hpp"
+#include "common/control/frame.hpp"
 #include "relay/admission.hpp"
 #include "relay/client_hello.hpp"
 #include "relay/prefix_set.hpp"
 #include "relay/route_table.hpp"
+#include "relay/table_cache.hpp"
 #include "relay/timer_wheel.hpp"
 #include "tests/support/client_hello_builder.hpp"
 #include "tests/support/random.hpp"
@@ -115,6 +121,45 @@ void measure_routes() {
           [&](std::size_t) { sink += table->find({443}, &unknown) == nullptr ? 1 : 0; });
 }
 
+/// Prints milliseconds of CPU of one call of `work`, and returns what it returns.
+template <class Work>
+auto step(const char* what, Work work) {
+  const auto begin = cpu_time();
+  auto result = work();
+  const std::chrono::duration<double, std::milli> took = cpu_time() - begin;
+  std::printf("push of 100 000 routes: %-34s %9.1f ms\n", what, took.count());
+  return result;
+}
+
+/// What a relay does with a Set, step by step, on top of a table of other routes of the same names.
+void measure_push() {
+  control::Table values = large_table();
+  LeavingStates leaving;
+  auto before = RouteTable::build(values, nullptr, leaving).value();
+  for (control::Route& route : values.routes) route.targets.front().endpoint.port = 8443;
+  const auto stream = control::frame(control::encode({1, control::Set{values, 1}}));
+  std::printf("push of 100 000 routes: %zu bytes\n", stream.size());
+  const auto body = step("frame, in reads of 256 KiB", [&] {
+    constexpr std::size_t kReadBytes = std::size_t{256} << 10;
+    control::FrameReader reader;
+    for (std::size_t at = 0; at < stream.size(); at += kReadBytes) {
+      reader.feed(std::span(stream).subspan(at, std::min(kReadBytes, stream.size() - at)));
+    }
+    return reader.next().value().value();
+  });
+  auto envelope = step("decode", [&] { return control::decode(body).value(); });
+  auto& set = std::get<control::Set>(envelope.message);
+  sink += step("find problems", [&] { return find_problems(set.table).size(); });
+  auto table = step("build", [&] {
+    return RouteTable::build_checked(std::move(set.table), before.get(), leaving, set.digest);
+  });
+  step("free the table before", [&] { return std::exchange(before, nullptr) != nullptr; });
+  const auto encoded = control::table_of_set(body);
+  sink += step("encode the cache", [&] { return encode_table_cache(encoded, 1).size(); });
+  sink += step("checksum", [&] { return control::checksum(encoded); });
+  sink += table->routes().size();
+}
+
 void measure_admission_and_timers() {
   const TimePoint start{Seconds(1'000)};
   Admission admission({20'000, 200, 1'000'000});
@@ -159,6 +204,7 @@ void measure_prefixes() {
 int main() {
   measure_hellos();
   measure_routes();
+  measure_push();
   measure_prefixes();
   measure_admission_and_timers();
   std::printf("sizeof: reader %zu, timer node %zu, timer wheel %zu bytes (%zu)\n",

@@ -1,5 +1,6 @@
 #include "common/control/codec.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include "common/bytes/byte_writer.hpp"
@@ -103,6 +104,30 @@ std::vector<Message> one_of_each() {
           SiteState{{"home", "office"}},
           SiteStateReply{},
           Failure{"later", true}};
+}
+
+TEST_CASE("codec: the encoded table of a set, where it stands", "[common]") {
+  const Table table = sample_table();
+  const Bytes body = encode({7, Set{table, 43}});
+  const auto encoded = table_of_set(body);
+  REQUIRE_FALSE(encoded.empty());
+  CHECK(encoded.data() > body.data());
+  CHECK(encoded.data() + encoded.size() < body.data() + body.size());
+  CHECK(std::ranges::equal(encoded, encode_table(table)));
+  CHECK(decode_table(encoded).value() == table);
+}
+
+TEST_CASE("codec: no one encoded table in what is no set, is cut off or names two", "[common]") {
+  const Bytes body = encode({7, Set{sample_table(), 43}});
+  CHECK(table_of_set(encode({7, Check{sample_table()}})).empty());
+  for (std::size_t size = 7; size + 14 < body.size(); ++size) {
+    CAPTURE(size);
+    CHECK(table_of_set(std::span(body).first(size)).empty());
+  }
+  Bytes twice = body;
+  twice.insert(twice.end(), body.begin() + 6, body.end());  // behind type and id
+  REQUIRE(decode(twice));
+  CHECK(table_of_set(twice).empty());
 }
 
 TEST_CASE("codec: every message decodes to what was encoded", "[common]") {

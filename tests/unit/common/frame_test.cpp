@@ -52,6 +52,21 @@ TEST_CASE("frame_reader: nothing before the last byte of a frame", "[common]") {
   }
 }
 
+TEST_CASE("frame_reader: room for what came, not for what is announced", "[common]") {
+  const std::size_t announced = GENERATE(1'000U, 1'000'000U);
+  const Bytes stream = frame(Bytes(announced, 0x42));
+  FrameReader reader;
+  for (std::size_t at = 0; at < stream.size(); at += 600) {
+    reader.feed(std::span(stream).subspan(at, std::min<std::size_t>(600, stream.size() - at)));
+    CHECK(reader.room() <= 2 * (at + 600));
+    CHECK(reader.room() <= announced);
+  }
+  const auto body = reader.next();
+  REQUIRE(body);
+  CHECK((*body)->size() == announced);
+  CHECK(reader.room() == 0);
+}
+
 TEST_CASE("frame_reader: a frame over the limit is refused by its length alone", "[common]") {
   FrameReader reader(10);
   reader.feed(frame(bytes_of("1234567890")));
