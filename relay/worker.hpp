@@ -41,12 +41,15 @@ namespace adit::relay {
 
 /// What all workers of the process share. Thread-safe.
 struct Shared {
-  Shared(unsigned max_pipes, unsigned workers)
-      : pipes(max_pipes), spare_pipes(std::clamp<std::size_t>(max_pipes / workers, 1, 32)) {}
+  Shared(unsigned max_pipes, unsigned workers, bool splices = true)
+      : pipes(max_pipes),
+        spare_pipes(std::clamp<std::size_t>(max_pipes / workers, 1, 32)),
+        may_splice(splices) {}
 
   Admission admission{control::Limits{}};
   PipeBudget pipes;
   std::size_t spare_pipes;  ///< of each worker, so that none hoards what others need
+  bool may_splice;          ///< else streams are copied, too
   HelloBudget hellos;
   HoldBudget holds;
   RefusalLog refusals;
@@ -148,7 +151,7 @@ class Worker {
 
   [[nodiscard]] TimePoint now() const;
 
-  [[nodiscard]] PumpTools tools() { return {&pipes_, scratch_, now()}; }
+  [[nodiscard]] PumpTools tools() { return {&pipes_, scratch_, now(), shared_->may_splice}; }
 
   [[nodiscard]] const RouteTable& table() const { return *table_; }
 
