@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "common/uv/loop.hpp"
+#include "common/uv/poll_set.hpp"
 #include "common/uv/timer.hpp"
 #include "relay/admission.hpp"
 #include "relay/connection.hpp"
@@ -161,7 +162,8 @@ class Worker {
 
   [[nodiscard]] std::span<std::uint8_t> scratch() { return scratch_; }
 
-  [[nodiscard]] uv::Loop& loop() { return loop_; }
+  /// What watches the sockets of its connections.
+  [[nodiscard]] uv::PollSet& sockets() { return sockets_; }
 
   [[nodiscard]] HelloBuffers& hello_buffers() { return hello_buffers_; }
 
@@ -216,6 +218,7 @@ class Worker {
   Counters counters_;
   std::vector<std::uint8_t> scratch_;
   uv::Loop loop_;
+  uv::PollSet sockets_;
   uv::Async wake_;
   uv::Timer timer_;
   TimePoint timer_due_ = TimePoint::max();
