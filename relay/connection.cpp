@@ -43,9 +43,7 @@ Connection::~Connection() {
 }
 
 Connection::Next Connection::start() {
-  auto poll = uv::Poll::create(worker_->loop(), client_.fd.get(), &on_client, this);
-  if (!poll) return finish(CloseReason::InternalError);
-  client_.poll = std::move(*poll);
+  client_.poll.open(worker_->sockets(), client_.fd.get(), &on_client, this, uv::Watch::Holder::Us);
   worker_->arm(*this, started_ + worker_->timeouts().hello);
   const Next next = is_raw() && !awaits_proxy_header_ ? choose_raw_route() : Next::Continue;
   update_interest();

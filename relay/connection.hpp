@@ -38,7 +38,7 @@
 #include "common/host_name.hpp"
 #include "common/net/ip_address.hpp"
 #include "common/unique_fd.hpp"
-#include "common/uv/poll.hpp"
+#include "common/uv/poll_set.hpp"
 #include "relay/close_reason.hpp"
 #include "relay/hello_buffers.hpp"
 #include "relay/pump.hpp"
@@ -154,7 +154,7 @@ class Connection final : public TimerNode {
 
   struct Side {
     UniqueFd fd;  // before poll: members die in reverse, so the poll closes first
-    uv::Poll poll;
+    uv::Watch poll;
     bool has_hung_up = false;  ///< its FIN was seen while nothing is read from it
     bool is_noisy = false;     ///< PRIORITIZED fires without a reset: see reset_interest
   };
@@ -229,7 +229,7 @@ class Connection final : public TimerNode {
   Next refuse_http(CloseReason reason, unsigned code);
   Next refuse_raw(CloseReason reason);
   Next refuse_unreachable(CloseReason reason);
-  Next watch_moved();
+  void watch_moved();
   Next go_on_moved();
   Next answer(CloseReason reason, std::span<const std::uint8_t> bytes);
   Next finish(CloseReason reason);

@@ -68,10 +68,8 @@ std::optional<CloseReason> Connection::begin_attempt() {
   dialling_.began = SteadyClock::now();
   auto fd = worker_->dial(dialling_.target, route_->spec);
   if (!fd) return reason_of_failed_dial(fd.error().sys_errno);
-  auto poll = uv::Poll::create(worker_->loop(), fd->get(), &on_target, this);
-  if (!poll) return CloseReason::InternalError;
   target_.fd = std::move(*fd);
-  target_.poll = std::move(*poll);
+  target_.poll.open(worker_->sockets(), target_.fd.get(), &on_target, this, uv::Watch::Holder::Us);
   const std::size_t targets = only_target() != nullptr ? 1 : route_->spec.targets.size();
   const TargetSet tried_before = dialling_.tried & ~target_bit(dialling_.place);
   const auto left = std::chrono::ceil<Milliseconds>(dialling_.until - now);

@@ -116,8 +116,11 @@ Result<void> check_moved(const MovedConnection& moved) {
 }
 
 void Connection::suspend() {
-  client_.poll.update(0);
-  if (target_.poll.is_open()) target_.poll.update(0);
+  for (Side* side : {&client_, &target_}) {
+    if (!side->poll.is_open()) continue;
+    side->poll.update(0);
+    side->poll.share();
+  }
 }
 
 void Connection::go_on(TimePoint deadline) {
@@ -257,19 +260,16 @@ void Connection::restore_hello(const ConnectionState& state) {
 
 void Connection::start_moved(TimePoint deadline) {
   worker_->arm(*this, deadline);
-  finish_event(*this, watch_moved());
+  watch_moved();
+  finish_event(*this, go_on_moved());
 }
 
-Connection::Next Connection::watch_moved() {
-  auto client = uv::Poll::create(worker_->loop(), client_.fd.get(), &on_client, this);
-  if (!client) return finish(CloseReason::InternalError);
-  client_.poll = std::move(*client);
-  if (target_.fd.is_open()) {
-    auto target = uv::Poll::create(worker_->loop(), target_.fd.get(), &on_target, this);
-    if (!target) return finish(CloseReason::InternalError);
-    target_.poll = std::move(*target);
-  }
-  return go_on_moved();
+/// The other process closes its copies when it gets to it.
+void Connection::watch_moved() {
+  using enum uv::Watch::Holder;
+  client_.poll.open(worker_->sockets(), client_.fd.get(), &on_client, this, Others);
+  if (!target_.fd.is_open()) return;
+  target_.poll.open(worker_->sockets(), target_.fd.get(), &on_target, this, Others);
 }
 
 /// The held bytes were read to the same end before; only what was learnt from them did not come.

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view kUsage =
     R"(usage: adit-relay [--control PATH] [--state-dir DIR] [--workers N]
-                  [--controller-user NAME|UID] [--no-sandbox] [--check]
+                  [--controller-user NAME|UID] [--no-splice] [--no-sandbox] [--check]
 
 Takes TLS connections from the internet and passes their bytes, unread, to the target that the
 route table names for the server name. The table comes over the control socket.
@@ -26,6 +26,8 @@ route table names for the server name. The table comes over the control socket.
   --state-dir DIR           holds the cached route table (default /var/lib/adit-relay)
   --workers N               threads that serve connections, 1 to 64 (default: one per CPU)
   --controller-user USER    name or uid that may use the control socket, besides root and our own
+  --no-splice               pass bytes on by read and write alone, in portions of 256 KiB: slower, and
+                            what to compare with when splice(2) is under suspicion
   --no-sandbox              no seccomp filter and no Landlock ruleset for the data process
   --check                   only check the options (and, in a reload, what would be taken over)
   --help, --version         print this text, the version
@@ -107,6 +109,8 @@ bool takes_value(std::string_view name) {
 bool set_flag(Options& options, std::string_view name) {
   if (name == "--no-sandbox") {
     options.has_sandbox = false;
+  } else if (name == "--no-splice") {
+    options.may_splice = false;
   } else if (name == "--data-process") {
     options.is_data_process = true;
   } else if (name == "--check") {
@@ -151,6 +155,7 @@ std::vector<std::string> data_process_arguments(const Options& options) {
     arguments.emplace_back("--controller-user");
     arguments.push_back(std::to_string(*options.controller_user));
   }
+  if (!options.may_splice) arguments.emplace_back("--no-splice");
   if (!options.has_sandbox) arguments.emplace_back("--no-sandbox");
   return arguments;
 }

@@ -21,6 +21,7 @@ struct Options {
   unsigned workers = 1;                  ///< 1..kMaxWorkers; default: the CPUs this process may use
   std::optional<uid_t> controller_user;  ///< may use the control socket besides root and ourselves
   bool has_sandbox = true;
+  bool may_splice = true;        ///< else streams are copied, too
   bool is_check = false;         ///< only say whether this program would start with these options
   bool is_data_process = false;  ///< how the supervisor starts the other process; hidden
 };

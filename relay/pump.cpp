@@ -63,11 +63,12 @@ PumpStatus Pump::flush(int sink) {
 PumpStatus Pump::step(int source, int sink, const PumpTools& tools, std::uint64_t most) {
   if (is_finished_) return PumpStatus::Finished;
   if (most == 0) return PumpStatus::Throttled;
-  const auto scratch = tools.scratch.first(
+  auto scratch = tools.scratch.first(
       static_cast<std::size_t>(std::min<std::uint64_t>(most, tools.scratch.size())));
   if (!pipe_) pipe_ = tools.pipes->lend(tools.now);
   if (!pipe_) return peek(source, sink, scratch);
-  if (streaming_ < kSpliceFrom) return copy(source, sink, scratch);
+  scratch = scratch.first(std::min(scratch.size(), pipe_->capacity()));
+  if (streaming_ < kSpliceFrom || !tools.may_splice) return copy(source, sink, scratch);
   return splice(source, sink, scratch,
                 static_cast<std::size_t>(std::min<std::uint64_t>(most, pipe_->capacity())));
 }

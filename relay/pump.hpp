@@ -25,8 +25,9 @@ namespace adit::relay {
 /// What a worker lends to all its pumps.
 struct PumpTools {
   PipePool* pipes;
-  std::span<std::uint8_t> scratch;  ///< kSmallPipe bytes
+  std::span<std::uint8_t> scratch;  ///< kSmallPipe bytes; kLargePipe where nothing is spliced
   TimePoint now;
+  bool may_splice = true;  ///< else a pipe only takes what the sink leaves over
 };
 
 enum class PumpStatus : std::uint8_t {

@@ -51,7 +51,7 @@ class Relay {
   Relay(const Options& options, std::uint64_t descriptors)
       : options_(options),
         descriptors_(descriptors),
-        shared_(pipe_cap(descriptors), options.workers),
+        shared_(pipe_cap(descriptors), options.workers, options.may_splice),
         forget_timer_(loop_, [this] { shared_.admission.forget_idle(SteadyClock::now()); }),
         drain_timer_(loop_, [this] { end_if_drained(); }),
         terminate_(loop_, SIGTERM, [this] { loop_.stop(); }),

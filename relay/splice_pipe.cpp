@@ -69,7 +69,7 @@ IoResult SplicePipe::drain_to(int socket) {
 }
 
 bool SplicePipe::put(std::span<const std::uint8_t> bytes) {
-  assert(held_ == 0 && bytes.size() <= kSmallPipe);
+  assert(held_ == 0 && bytes.size() <= capacity_);
   ssize_t count = -1;
   do {
     count = ::write(write_end_.get(), bytes.data(), bytes.size());

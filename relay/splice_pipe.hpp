@@ -39,7 +39,7 @@ class SplicePipe {
   IoResult fill_from(int socket, std::size_t most = kLargePipe);
   /// Moves what is held into `socket`. WantWrite: the socket takes nothing now.
   IoResult drain_to(int socket);
-  /// Puts `bytes` (≤ kSmallPipe) into the empty pipe; false if it did not take them all.
+  /// Puts `bytes` (≤ capacity()) into the empty pipe; false if it did not take them all.
   bool put(std::span<const std::uint8_t> bytes);
 
   [[nodiscard]] std::size_t held() const { return held_; }

@@ -49,7 +49,8 @@ void on_all_workers(const std::vector<std::unique_ptr<Worker>>& workers,
 
 Worker::Worker(Shared& shared)
     : shared_(&shared),
-      scratch_(kSmallPipe),
+      scratch_(shared.may_splice ? kSmallPipe : kLargePipe),
+      sockets_(loop_),
       wake_(loop_, [this] { run_tasks(); }),
       timer_(loop_, [this] { on_timer(); }),
       wheel_(now()),

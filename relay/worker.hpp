@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "common/uv/loop.hpp"
+#include "common/uv/poll_set.hpp"
 #include "common/uv/timer.hpp"
 #include "relay/admission.hpp"
 #include "relay/connection.hpp"
@@ -41,12 +42,15 @@ namespace adit::relay {
 
 /// What all workers of the process share. Thread-safe.
 struct Shared {
-  Shared(unsigned max_pipes, unsigned workers)
-      : pipes(max_pipes), spare_pipes(std::clamp<std::size_t>(max_pipes / workers, 1, 32)) {}
+  Shared(unsigned max_pipes, unsigned workers, bool splices = true)
+      : pipes(max_pipes),
+        spare_pipes(std::clamp<std::size_t>(max_pipes / workers, 1, 32)),
+        may_splice(splices) {}
 
   Admission admission{control::Limits{}};
   PipeBudget pipes;
   std::size_t spare_pipes;  ///< of each worker, so that none hoards what others need
+  bool may_splice;          ///< else streams are copied, too
   HelloBudget hellos;
   HoldBudget holds;
   RefusalLog refusals;
@@ -148,7 +152,7 @@ class Worker {
 
   [[nodiscard]] TimePoint now() const;
 
-  [[nodiscard]] PumpTools tools() { return {&pipes_, scratch_, now()}; }
+  [[nodiscard]] PumpTools tools() { return {&pipes_, scratch_, now(), shared_->may_splice}; }
 
   [[nodiscard]] const RouteTable& table() const { return *table_; }
 
@@ -158,7 +162,8 @@ class Worker {
 
   [[nodiscard]] std::span<std::uint8_t> scratch() { return scratch_; }
 
-  [[nodiscard]] uv::Loop& loop() { return loop_; }
+  /// What watches the sockets of its connections.
+  [[nodiscard]] uv::PollSet& sockets() { return sockets_; }
 
   [[nodiscard]] HelloBuffers& hello_buffers() { return hello_buffers_; }
 
@@ -213,6 +218,7 @@ class Worker {
   Counters counters_;
   std::vector<std::uint8_t> scratch_;
   uv::Loop loop_;
+  uv::PollSet sockets_;
   uv::Async wake_;
   uv::Timer timer_;
   TimePoint timer_due_ = TimePoint::max();

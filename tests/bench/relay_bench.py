@@ -1,212 +1,61 @@
 #!/usr/bin/python3
-"""relay_bench.py --build BUILD_DIR: adit-relay side by side with nginx `stream` + `ssl_preread` (and HAProxy).
+"""relay_bench.py --build BUILD_DIR: adit-relay side by side with nginx `stream` + `ssl_preread`, HAProxy and sniproxy.
 
-Everything runs in a box of namespaces (tests/support/box.sh), as root. An origin sits in a namespace of its own behind
-a veth with WireGuard's MTU of 1420, segmentation offloads off at its side and GRO on at the relays' side, which is how
-segments come out of a tunnel; the client is on loopback. Each relay has one worker. Rounds are interleaved, so that
-what else the machine does hits all of them; figures are medians.
+Everything runs in a box of namespaces (tests/support/box.sh), as root; the relays are ordinary users. An origin sits
+in a namespace of its own behind a veth with WireGuard's MTU of 1420, segmentation offloads off at its side and GRO on
+at the relays' side, which is how segments come out of a tunnel; the client is on loopback. Each relay has one worker.
+Rounds are interleaved, so that what else the machine does hits all of them; figures are medians.
 
-CPU is user + sys of the process that relays (all its threads) from /proc/PID/stat; memory is what `smaps_rollup` grows
-by per held connection. Needs nginx with its stream module; HAProxy is left out where it is not installed.
+CPU is the time on a CPU of all threads of the process that relays, from their schedstat; memory is what `smaps_rollup`
+grows by per held connection. Needs nginx with its stream module; others are left out where they are not installed.
 """
 
 import argparse
-import array
 import contextlib
-import ctypes
-import fcntl
 import json
 import os
-import shutil
-import socket
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
 import time
 
+import bench_network
+from bench_network import ORIGIN
+from bench_relays import BY_HOSTS, KINDS, NAME, ORIGIN_PORTS, wait_for_port
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-NAME = "app.example.com"
-ORIGIN, PORT = "10.30.0.200", 443
-MODULE = "ngx_stream_module.so"
-TICKS = os.sysconf("SC_CLK_TCK")
+PARTS = "stream1,stream16,up4,connect,connect_reset,echo,hosts,idle"
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description="CPU per GB, connections and memory of TLS relays, side by side")
+    parser = argparse.ArgumentParser(description="CPU per GB, connections, messages and memory of TLS relays, compared")
     parser.add_argument("--build", required=True, help="a release build: holds relay/adit-relay and tests/bench")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--gigabytes", type=float, default=3.0, help="of one round (10^9 bytes)")
     parser.add_argument("--connections", type=int, default=5000, help="short ones of one round")
+    parser.add_argument("--messages", type=int, default=100_000, help="of one round of echo, over 64 connections")
     parser.add_argument("--idle", type=int, default=3000, help="connections that are held")
-    parser.add_argument("--relays", default="adit,nginx,haproxy")
-    parser.add_argument("--parts", default="stream1,stream16,connect,idle")
+    parser.add_argument("--relays", default=",".join(KINDS))
+    parser.add_argument("--parts", default=PARTS)
+    parser.add_argument("--pin", action="store_true",
+                        help="a CPU for the relays alone, also without the kernel's receiving side of the network")
     parser.add_argument("--no-sandbox", action="store_true", help="run adit-relay without its sandbox")
     parser.add_argument("-o", "--output", choices=["table", "json"], default="table")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-# --- the network
-
-
-def run(*command):
-    subprocess.run(command, check=True)
-
-
-SIOCETHTOOL, CLONE_NEWNET = 0x8946, 0x40000000
-GET_TSO, SET_TSO, GET_GSO, SET_GSO, GET_GRO, SET_GRO = 0x1E, 0x1F, 0x23, 0x24, 0x2B, 0x2C
-
-
-def ethtool(interface, command, value=0):
-    """One request of ethtool(8), which need not be installed; returns the value."""
-    buffer = array.array("B", struct.pack("II", command, value))
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        fcntl.ioctl(any_socket, SIOCETHTOOL, struct.pack("16sP", interface.encode(), buffer.buffer_info()[0]))
-    return struct.unpack("II", buffer.tobytes())[1]
-
-
-def in_origin(function):
-    """Calls `function` in a child process inside the origin's namespace."""
-    child = os.fork()
-    if child == 0:
-        with open("/run/netns/origin") as namespace:
-            if ctypes.CDLL(None).setns(namespace.fileno(), CLONE_NEWNET) == 0:
-                function()
-                os._exit(0)
-        os._exit(1)
-    if os.waitpid(child, 0)[1] != 0:
-        raise RuntimeError("could not prepare the origin's namespace")
-
-
-def without_segmentation():
-    for set_it, get_it in ((SET_TSO, GET_TSO), (SET_GSO, GET_GSO)):
-        ethtool("origin0", set_it, 0)
-        assert ethtool("origin0", get_it) == 0
-
-
-def build_network():
-    run("ip", "netns", "add", "origin")
-    run("ip", "link", "add", "relay0", "type", "veth", "peer", "name", "origin0", "netns", "origin")
-    run("ip", "address", "add", "10.30.0.1/24", "dev", "relay0")
-    run("ip", "link", "set", "dev", "relay0", "mtu", "1420", "up")
-    for command in (["address", "add", ORIGIN + "/24", "dev", "origin0"], ["link", "set", "dev", "lo", "up"],
-                    ["link", "set", "dev", "origin0", "mtu", "1420", "up"]):
-        run("ip", "-n", "origin", *command)
-    ethtool("relay0", SET_GRO, 1)
-    assert ethtool("relay0", GET_GRO) == 1
-    in_origin(without_segmentation)
-    with open("/proc/sys/net/ipv4/ip_local_port_range", "w") as ports:
-        ports.write("10000 65000")
-
-
-# --- the relays
-
-
-class Adit:
-    port = 6443
-
-    def __init__(self, options, folder):
-        os.environ["ADIT_BUILD_DIR"] = options.build
-        sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
-        import relay_process
-        self.process = relay_process.RelayProcess(workers=1, folder=folder, sandbox=not options.no_sandbox)
-        self.process.set({"revision": 1, "routes": [{"pattern": NAME, "port": self.port, "target": (ORIGIN, PORT)}]})
-
-    def pid(self):
-        return self.process.data_pid()
-
-    def close(self):
-        self.process.close()
-
-
-class Nginx:
-    port = 7443
-
-    def __init__(self, _, folder):
-        program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
-        module = os.path.join("/usr/lib/nginx/modules", MODULE)
-        if not program or not os.path.exists(module):
-            raise FileNotFoundError("nginx with its stream module")
-        config = os.path.join(folder, "nginx.conf")
-        with open(config, "w") as out:
-            out.write(f"""load_module {module}; daemon off; worker_processes 1; worker_rlimit_nofile 20000;
-                pid {folder}/nginx.pid; error_log {folder}/error.log;
-                events {{ worker_connections 16000; }}
-                stream {{
-                  map $ssl_preread_server_name $target {{ {NAME} {ORIGIN}:{PORT}; }}
-                  server {{ listen 127.0.0.1:{self.port} backlog=4096; ssl_preread on; proxy_pass $target; }}
-                }}""")
-        self.process = subprocess.Popen([program, "-p", folder, "-c", config], stdin=subprocess.DEVNULL)
-
-    def pid(self):
-        """The worker's."""
-        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children") as file:
-            return int(file.read().split()[0])
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait()
-
-
-class Haproxy:
-    port = 8443
-
-    def __init__(self, _, folder):
-        program = shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin")
-        if not program:
-            raise FileNotFoundError("haproxy")
-        config = os.path.join(folder, "haproxy.cfg")
-        with open(config, "w") as out:
-            out.write(f"""global
-  nbthread 1
-  maxconn 7000
-defaults
-  mode tcp
-  option splice-auto
-  timeout connect 5s
-  timeout client 1h
-  timeout server 1h
-frontend tls
-  bind 127.0.0.1:{self.port}
-  tcp-request inspect-delay 5s
-  tcp-request content accept if {{ req_ssl_hello_type 1 }}
-  use_backend origin if {{ req_ssl_sni -i {NAME} }}
-backend origin
-  server origin {ORIGIN}:{PORT}
-""")
-        self.process = subprocess.Popen([program, "-db", "-f", config], stdin=subprocess.DEVNULL)
-
-    def pid(self):
-        return self.process.pid
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait()
-
-
-KINDS = {"adit": Adit, "nginx": Nginx, "haproxy": Haproxy}
-
-
-def wait_for_port(port):
-    deadline = time.monotonic() + 20
-    while True:
-        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
-            return
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"nothing listens on port {port}")
-        time.sleep(0.01)
-
-
 # --- measuring
 
 
 def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    total = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/schedstat") as file:
+            total += int(file.read().split()[0])
+    return total / 1e9
 
 
 def memory_bytes(pid):
@@ -220,48 +69,65 @@ def memory_bytes(pid):
 
 
 class Bench:
-    def __init__(self, options, relays):
+    def __init__(self, options, relays, new_relays):
         self.options = options
         self.relays = relays
+        self.new_relays = new_relays
         self.client = os.path.join(options.build, "tests", "bench", "bulk_client")
 
     def ask(self, relay, *mode):
-        """Runs the client; returns bytes, seconds, CPU seconds of the relay."""
+        """Runs the client; returns what it counted, seconds, the median of µs, CPU seconds of the relay."""
         pid = relay.pid()
         before = cpu_seconds(pid)
         answer = subprocess.run([self.client, f"127.0.0.1:{relay.port}", NAME, *map(str, mode)], check=True,
                                 stdout=subprocess.PIPE, timeout=600).stdout.split()
-        return int(answer[0]), float(answer[1]), cpu_seconds(pid) - before
+        return int(answer[0]), float(answer[1]), float(answer[2]), cpu_seconds(pid) - before
 
-    def rounds(self, measure):
+    def rounds(self, measure, relays=None):
         """{relay: {figure: [value of each round]}}, interleaved; the first round warms up and does not count."""
-        figures = {name: {} for name in self.relays}
+        relays = relays or self.relays
+        figures = {name: {} for name in relays}
         for number in range(self.options.rounds + 1):
-            for name, relay in self.relays.items():
+            # Back and forth, so that none is always behind the same other one.
+            for name, relay in list(relays.items())[::-1 if number % 2 else 1]:
                 for figure, value in measure(relay).items():
                     if number > 0:
                         figures[name].setdefault(figure, []).append(value)
         return figures
 
-    def stream(self, streams):
+    def stream(self, mode, streams):
         wanted = int(self.options.gigabytes * 1e9) // streams * streams
 
         def measure(relay):
-            got, seconds, cpu = self.ask(relay, "stream", streams, wanted)
+            got, seconds, _, cpu = self.ask(relay, mode, streams, wanted)
             if got != wanted:
                 raise RuntimeError(f"{got} bytes came, not {wanted}")
             return {"cpu_s_per_gb": cpu / got * 1e9, "gbit_per_s": got * 8 / seconds / 1e9}
 
         return self.rounds(measure)
 
-    def connect(self):
+    def connect(self, *mode, relays=None, hosts_of=None):
         count = self.options.connections
 
         def measure(relay):
-            got, seconds, cpu = self.ask(relay, "connect", count, 32)
+            hosts = [hosts_of(relay)] if hosts_of else []
+            got, seconds, _, cpu = self.ask(relay, mode[0], count, 32, *mode[1:], *hosts)
             if got != count:
                 raise RuntimeError(f"{got} of {count} connections were answered")
             return {"connections_per_s": count / seconds, "cpu_s_per_1000": cpu / count * 1000}
+
+        return self.rounds(measure, relays)
+
+    def hosts(self):
+        with self.new_relays(BY_HOSTS) as relays:
+            return self.connect("connect", relays=relays, hosts_of=lambda relay: relay.hosts)
+
+    def echo(self):
+        count = self.options.messages
+
+        def measure(relay):
+            got, seconds, median, cpu = self.ask(relay, "echo", 64, count)
+            return {"p50_us": median, "cpu_us_per_message": cpu / got * 1e6, "messages_per_s": got / seconds}
 
         return self.rounds(measure)
 
@@ -301,27 +167,50 @@ def settle(pid):
 
 # --- the report
 
-LIMITS = {("stream1", "cpu_s_per_gb"): 0.70, ("stream16", "cpu_s_per_gb"): 0.50}
-IDLE_LIMIT = 2048
+PEERS = ("nginx", "haproxy", "sniproxy")
+BEST = "the best peer"
+# part, figure, beside whom, the most that adit's may be of theirs
+WANTED = [("stream16", "cpu_s_per_gb", "nginx", 0.40), ("stream16", "cpu_s_per_gb", "haproxy", 0.30),
+          ("stream16", "cpu_s_per_gb", "adit-copy", 0.60), ("stream1", "cpu_s_per_gb", "nginx", 0.60),
+          ("stream1", "cpu_s_per_gb", "haproxy", 0.65), ("up4", "cpu_s_per_gb", "haproxy", 0.55),
+          ("connect", "cpu_s_per_1000", "nginx", 0.95), ("connect", "cpu_s_per_1000", "haproxy", 0.95),
+          ("connect_reset", "cpu_s_per_1000", "haproxy", 1.00), ("echo", "p50_us", BEST, 1.00),
+          ("echo", "cpu_us_per_message", BEST, 1.00)]
+LEAST_RATE_OF_MANY_HOSTS = 0.98
+IDLE_BYTES = 1024
+
+
+def medians(parts, part, figure):
+    return {name: figures[figure]["median"] for name, figures in parts.get(part, {}).items() if figure in figures}
+
+
+def verdicts(parts):
+    """What is wanted, as far as it was measured."""
+    for part, figure, peer, limit in WANTED:
+        values = medians(parts, part, figure)
+        peers = [values[name] for name in (PEERS if peer == BEST else [peer]) if name in values]
+        if "adit" in values and peers:
+            ratio = values["adit"] / min(peers)
+            yield {"part": part, "what": f"{figure}, adit / {peer}", "value": ratio, "wanted": f"<= {limit:.2f}",
+                   "met": ratio <= limit}
+    rates = list(medians(parts, "hosts", "connections_per_s").values())
+    if rates:
+        ratio = rates[1] / rates[0]
+        yield {"part": "hosts", "what": "connections_per_s, 100 000 hosts / 10 hosts", "value": ratio,
+               "wanted": f">= {LEAST_RATE_OF_MANY_HOSTS}", "met": ratio >= LEAST_RATE_OF_MANY_HOSTS}
+    idle = medians(parts, "idle", "private_dirty_bytes_per_connection").get("adit")
+    if idle is not None:
+        yield {"part": "idle", "what": "bytes per connection", "value": idle, "wanted": f"<= {IDLE_BYTES}",
+               "met": idle <= IDLE_BYTES}
 
 
 def report(results):
-    out = {"parts": {}, "ratios": {}, "machine": os.uname().release, "cpus": os.cpu_count()}
-    for part, relays in results.items():
-        out["parts"][part] = {
-            name: {figure: {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
-                   for figure, values in figures.items()}
-            for name, figures in relays.items()}
-    for (part, figure), limit in LIMITS.items():
-        relays = out["parts"].get(part, {})
-        if "adit" in relays and "nginx" in relays:
-            ratio = relays["adit"][figure]["median"] / relays["nginx"][figure]["median"]
-            out["ratios"][part] = {"adit_to_nginx": ratio, "limit": limit, "met": ratio <= limit}
-    idle = out["parts"].get("idle", {}).get("adit")
-    if idle:
-        value = idle["private_dirty_bytes_per_connection"]["median"]
-        out["ratios"]["idle"] = {"bytes": value, "limit": IDLE_LIMIT, "met": value <= IDLE_LIMIT}
-    return out
+    parts = {
+        part: {name: {figure: {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
+                      for figure, values in figures.items()}
+               for name, figures in relays.items()}
+        for part, relays in results.items()}
+    return {"parts": parts, "wanted": list(verdicts(parts)), "machine": os.uname().release, "cpus": os.cpu_count()}
 
 
 def print_table(summary):
@@ -330,18 +219,17 @@ def print_table(summary):
         for name, figures in relays.items():
             cells = [f"{figure} {v['median']:.3f} ({v['lowest']:.3f} to {v['highest']:.3f})" if v["median"] < 100
                      else f"{figure} {v['median']:.0f}" for figure, v in figures.items()]
-            print(f"  {name:8} " + "   ".join(cells))
+            print(f"  {name:13} " + "   ".join(cells))
     print()
-    for part, ratio in summary["ratios"].items():
-        value = ratio.get("adit_to_nginx", ratio.get("bytes"))
-        print(f"{part}: {'adit / nginx' if 'adit_to_nginx' in ratio else 'bytes per connection'} {value:.2f}, "
-              f"wanted at most {ratio['limit']}: {'met' if ratio['met'] else 'MISSED'}")
+    for each in summary["wanted"]:
+        print(f"{each['part']:13} {each['what']:47} {each['value']:7.2f}   wanted {each['wanted']:7} "
+              f"{'met' if each['met'] else 'MISSED'}")
 
 
 @contextlib.contextmanager
 def origin(options):
     program = os.path.join(options.build, "tests", "bench", "bulk_origin")
-    process = subprocess.Popen(["ip", "netns", "exec", "origin", program, ORIGIN, str(PORT)],
+    process = subprocess.Popen(["ip", "netns", "exec", "origin", program, ORIGIN, *map(str, ORIGIN_PORTS)],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         if process.stdout.readline() != b"ready\n":
@@ -352,30 +240,40 @@ def origin(options):
         process.wait()
 
 
-def main():
-    options = arguments()
-    options.build = os.path.abspath(options.build)
-    if not options.inside:
-        box = os.path.join(ROOT, "tests", "support", "box.sh")
-        os.execv(box, [box, sys.executable, os.path.abspath(__file__), *sys.argv[1:], "--inside"])
-    build_network()
+@contextlib.contextmanager
+def running(options, kinds):
+    """{name: relay} of those of `kinds` that are installed."""
     with contextlib.ExitStack() as stack:
-        stack.enter_context(origin(options))
         relays = {}
-        for name in options.relays.split(","):
+        for name, kind in kinds.items():
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="adit-bench-"))
             os.chmod(folder, 0o755)
             try:
-                relay = KINDS[name](options, folder)
+                relay = kind(options, folder)
             except FileNotFoundError as error:
                 print(f"{name} is left out: not found: {error}", file=sys.stderr)
                 continue
             stack.callback(relay.close)
             wait_for_port(relay.port)
             relays[name] = relay
-        bench = Bench(options, relays)
-        parts = {"stream1": lambda: bench.stream(1), "stream16": lambda: bench.stream(16),
-                 "connect": bench.connect, "idle": bench.idle}
+        yield relays
+
+
+def main():
+    options = arguments()
+    options.build = os.path.abspath(options.build)
+    if not options.inside:
+        box = os.path.join(ROOT, "tests", "support", "box.sh")
+        os.execv(box, [box, sys.executable, os.path.abspath(__file__), *sys.argv[1:], "--inside"])
+    bench_network.build()
+    options.relay_prefix = bench_network.pin() if options.pin else []
+    kinds = {name: KINDS[name] for name in options.relays.split(",")}
+    with origin(options), running(options, kinds) as relays:
+        bench = Bench(options, relays, lambda more: running(options, more))
+        parts = {"stream1": lambda: bench.stream("stream", 1), "stream16": lambda: bench.stream("stream", 16),
+                 "up4": lambda: bench.stream("up", 4), "connect": lambda: bench.connect("connect", 0),
+                 "connect_reset": lambda: bench.connect("reset"), "echo": bench.echo, "hosts": bench.hosts,
+                 "idle": bench.idle}
         summary = report({part: parts[part]() for part in options.parts.split(",")})
     if options.output == "json":
         print(json.dumps(summary, indent=2))

@@ -10,7 +10,7 @@ namespace {
 void fail(int /*signal*/) {
   static const std::vector<int> kNone;
   static volatile std::size_t past_the_end = 1;
-  static volatile int seen = kNone[past_the_end];
+  [[maybe_unused]] static volatile int seen = kNone[past_the_end];
 }
 
 }  // namespace

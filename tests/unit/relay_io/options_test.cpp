@@ -22,6 +22,7 @@ TEST_CASE("options: defaults are those of an installed relay", "[relay]") {
   CHECK(options.workers >= 1);
   CHECK(options.workers <= kMaxWorkers);
   CHECK(options.has_sandbox);
+  CHECK(options.may_splice);
   CHECK_FALSE(options.controller_user);
   CHECK_FALSE(options.is_data_process);
   CHECK_FALSE(options.is_check);
@@ -40,14 +41,15 @@ TEST_CASE("options: values come after a space or an equals sign", "[relay]") {
 
 TEST_CASE("options: a data process gets the same ones", "[relay]") {
   const Options options = options_of({"--control", "/a b", "--state-dir", "/c", "--workers", "5",
-                                      "--no-sandbox", "--controller-user", "9"});
+                                      "--no-sandbox", "--controller-user", "9", "--no-splice"});
   const Options passed = options_of(data_process_arguments(options));
   CHECK(passed.is_data_process);
   CHECK(passed.control_path == options.control_path);
   CHECK(passed.state_dir == options.state_dir);
   CHECK(passed.workers == options.workers);
   CHECK(passed.controller_user == options.controller_user);
-  CHECK(passed.has_sandbox == options.has_sandbox);
+  CHECK_FALSE(passed.has_sandbox);
+  CHECK_FALSE(passed.may_splice);
 }
 
 TEST_CASE("options: paths are absolute, and each has one spelling", "[relay]") {

@@ -18,7 +18,8 @@ struct Bench {
   ~Bench() { pump.close(pool); }
 
   PumpStatus run() {
-    return pump.run(from.near.get(), to.near.get(), {&pool, scratch, SteadyClock::now()});
+    return pump.run(from.near.get(), to.near.get(),
+                    {&pool, scratch, SteadyClock::now(), may_splice});
   }
 
   void send(const std::string& text) {
@@ -68,6 +69,7 @@ struct Bench {
   PipeBudget budget;
   PipePool pool{budget, 2};
   std::vector<std::uint8_t> scratch = std::vector<std::uint8_t>(kSmallPipe);
+  bool may_splice = true;
   Pump pump;
 };
 
@@ -128,6 +130,22 @@ TEST_CASE("pump: a stream is spliced, small talk after it is not", "[relay]") {
   bench.send("a");
   CHECK(bench.run() == PumpStatus::SourceEmpty);
   CHECK(bench.pump.take_spliced() == 0);
+}
+
+TEST_CASE("pump: where it may not splice, a stream is copied and a full sink loses nothing",
+          "[relay]") {
+  Bench bench;
+  bench.may_splice = false;
+  bench.scratch.resize(kLargePipe);
+  for (int i = 0; i < 8; ++i) {
+    bench.send(std::string(60'000, 'a'));
+    CHECK(bench.drain().size() == 60'000);
+  }
+  CHECK(bench.pump.take_spliced() == 0);
+  CHECK(bench.pump.take_moved() == 8 * 60'000);
+  const std::size_t sent = bench.block();
+  CHECK(bench.drain().size() == sent);
+  CHECK(bench.pump.take_moved() == sent);
 }
 
 TEST_CASE("pump: an urgent byte stops nothing and takes nothing with it", "[relay]") {
