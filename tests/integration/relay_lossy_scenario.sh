@@ -3,6 +3,14 @@
 # that loses 1 % of the packets in each direction, delays all by 50 ms and some by less; every byte comes back.
 set -euo pipefail
 fail() { echo "WRONG: $*" && exit 1; }
+said() { # said LOG LINE: within 30 s
+  for _ in $(seq 300); do
+    if grep -qF "$2" "$1"; then return; fi
+    sleep 0.1
+  done
+  cat "$1"
+  fail "no line with \"$2\""
+}
 streams=3 bytes=1500000
 
 ip netns add home
@@ -23,9 +31,9 @@ state_dir: /run/controller
 YAML
 mkdir -p /run/controller
 ./adit-relay --control /run/relay.sock --state-dir /run/relay --workers 2 2>relay.log &
-for _ in $(seq 300); do grep -q "adit-relay: ready" relay.log && break || sleep 0.1; done
+said relay.log "adit-relay: ready"
 ./adit-controller --config "$PWD/controller.yaml" 2>controller.log &
-for _ in $(seq 300); do grep -q "adit-controller: ready" controller.log && break || sleep 0.1; done
+said controller.log "adit-controller: ready"
 cat >adit.yaml <<YAML
 relay: {addresses: ["127.0.0.1"], https_port: 8443, http_port: off}
 hosts:
