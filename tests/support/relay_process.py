@@ -28,14 +28,14 @@ class RelayProcess:
     """`with RelayProcess(...) as relay:`; `relay.lines` collects what it writes to stderr."""
 
     def __init__(self, *options, workers=2, folder=None, sandbox=None, prefix=(), environment=None,
-                 wait=True, binary=BINARY):
+                 wait=True, binary=None):
         self.owns_folder = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix="adit-relay-test-")
         self.control_path = os.path.join(self.folder, "relay.sock")
         self.state_dir = os.path.join(self.folder, "state")
         self.lines = []
         self.waiting = queue.Queue()
-        command = list(prefix) + [binary, "--control", self.control_path, "--state-dir",
+        command = list(prefix) + [binary or BINARY, "--control", self.control_path, "--state-dir",
                                   self.state_dir]
         if workers is not None:  # else one for each CPU that the process may use
             command += ["--workers", str(workers)]
