@@ -138,10 +138,10 @@ def test_no_more_than_the_bound_are_held_and_the_others_are_told_at_once():
 def test_what_is_held_loses_no_byte_when_many_come_back_at_once():
     data = random.Random(5).randbytes(200_000)
     with Serving(echo) as target, holding("home", target=target) as (relay, control, _):
-        results = []
+        results, port = [], relay.port()
 
         def visit():
-            with connect(relay.port()) as client:
+            with connect(port) as client:
                 sender = threading.Thread(target=lambda: (client.sendall(HELLO + data),
                                                           client.shutdown(socket.SHUT_WR)))
                 sender.start()
