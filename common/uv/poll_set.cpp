@@ -78,7 +78,9 @@ void Watch::update(int events) {
 
 void Watch::close() {
   if (!is_open()) return;
-  if (holder_ == Holder::Others) remove();
+  // Always, and not only where another process may hold the socket: who reads /proc/PID/fd holds it
+  // for a moment too, and what the kernel keeps would be told to a Watch that is gone.
+  remove();
   set_->forget(*this);
   set_ = nullptr;
   events_ = 0;
