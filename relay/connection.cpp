@@ -43,11 +43,10 @@ Connection::~Connection() {
 }
 
 Connection::Next Connection::start() {
-  client_.poll.open(worker_->sockets(), client_.fd.get(), &on_client, this, uv::Watch::Holder::Us);
+  client_.poll.open(worker_->sockets(), client_.fd.get(), &on_client, this);
   worker_->arm(*this, started_ + worker_->timeouts().hello);
   const Next next = is_raw() && !awaits_proxy_header_ ? choose_raw_route() : Next::Continue;
-  update_interest();
-  return next;
+  return next == Next::Continue ? update_interest() : next;
 }
 
 void Connection::on_client(void* context, int status, int events) noexcept {
@@ -61,11 +60,8 @@ void Connection::on_target(void* context, int status, int events) noexcept {
 }
 
 void Connection::finish_event(Connection& connection, Next next) {
-  if (next == Next::Finished) {
-    connection.worker_->remove(connection);
-  } else {
-    connection.update_interest();
-  }
+  if (next == Next::Continue) next = connection.update_interest();
+  if (next == Next::Finished) connection.worker_->remove(connection);
 }
 
 Connection::Next Connection::advance(Peer peer, int status, int events) {
@@ -194,14 +190,14 @@ void Connection::leave_hello() {
 
 // --- which readiness is waited for
 
-void Connection::update_interest() {
-  if (state_ == State::Closed) return;
+Connection::Next Connection::update_interest() {
   const int from_client = client_interest();
   const int from_target = target_.fd.is_open() ? target_interest() : 0;
   assert(((from_client | from_target) != 0 || is_throttled()) &&
          "nothing would ever wake this connection");
-  client_.poll.update(from_client);
-  if (target_.fd.is_open()) target_.poll.update(from_target);
+  const bool is_watched = client_.poll.update(from_client) &&
+                          (!target_.fd.is_open() || target_.poll.update(from_target));
+  return is_watched ? Next::Continue : finish(CloseReason::InternalError);
 }
 
 /// What tells of the reset of a side whose bytes are not read now. epoll(7) reports that one to

@@ -237,7 +237,7 @@ class Connection final : public TimerNode {
   void leave_hello();
   void leave_hold();
   void count_moved();
-  void update_interest();
+  Next update_interest();
   [[nodiscard]] static int reset_interest(const Side& side, bool has_ended);
   [[nodiscard]] static int relay_interest(const Side& side, const Pump& from, const Pump& to,
                                           bool is_throttled);

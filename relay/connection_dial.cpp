@@ -69,7 +69,7 @@ std::optional<CloseReason> Connection::begin_attempt() {
   auto fd = worker_->dial(dialling_.target, route_->spec);
   if (!fd) return reason_of_failed_dial(fd.error().sys_errno);
   target_.fd = std::move(*fd);
-  target_.poll.open(worker_->sockets(), target_.fd.get(), &on_target, this, uv::Watch::Holder::Us);
+  target_.poll.open(worker_->sockets(), target_.fd.get(), &on_target, this);
   const std::size_t targets = only_target() != nullptr ? 1 : route_->spec.targets.size();
   const TargetSet tried_before = dialling_.tried & ~target_bit(dialling_.place);
   const auto left = std::chrono::ceil<Milliseconds>(dialling_.until - now);

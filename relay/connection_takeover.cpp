@@ -117,15 +117,13 @@ Result<void> check_moved(const MovedConnection& moved) {
 
 void Connection::suspend() {
   for (Side* side : {&client_, &target_}) {
-    if (!side->poll.is_open()) continue;
-    side->poll.update(0);
-    side->poll.share();
+    if (side->poll.is_open()) static_cast<void>(side->poll.update(0));  // 0 cannot fail
   }
 }
 
 void Connection::go_on(TimePoint deadline) {
   worker_->arm(*this, deadline);
-  update_interest();
+  finish_event(*this, Next::Continue);
 }
 
 void Connection::save_hello(ConnectionState& state) const {
@@ -264,12 +262,10 @@ void Connection::start_moved(TimePoint deadline) {
   finish_event(*this, go_on_moved());
 }
 
-/// The other process closes its copies when it gets to it.
 void Connection::watch_moved() {
-  using enum uv::Watch::Holder;
-  client_.poll.open(worker_->sockets(), client_.fd.get(), &on_client, this, Others);
+  client_.poll.open(worker_->sockets(), client_.fd.get(), &on_client, this);
   if (!target_.fd.is_open()) return;
-  target_.poll.open(worker_->sockets(), target_.fd.get(), &on_target, this, Others);
+  target_.poll.open(worker_->sockets(), target_.fd.get(), &on_target, this);
 }
 
 /// The held bytes were read to the same end before; only what was learnt from them did not come.

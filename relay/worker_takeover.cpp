@@ -78,13 +78,16 @@ void Worker::settle(bool have_moved) {
 }
 
 void Worker::take_back() {
-  for (Connection& connection : suspended_) {
+  if (suspended_.empty()) return;
+  auto next = suspended_.begin();
+  connections_.splice(connections_.end(), suspended_);
+  while (next != connections_.end()) {
+    Connection& connection = *next++;  // which may end here
     // Its drain may have come to an end meanwhile.
     const auto& route = connection.route();
     if (route && table_->find_by_name(route->spec.name) == nullptr) drain(route);
     connection.go_on(wheel_.deadline_of(connection));
   }
-  connections_.splice(connections_.end(), suspended_);
 }
 
 void Worker::adopt(MovedConnection moved) {

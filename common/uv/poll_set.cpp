@@ -55,35 +55,34 @@ void PollSet::forget(const Watch& watch) {
   }
 }
 
-void Watch::open(PollSet& set, int fd, Poll::Handler handler, void* context, Holder holder) {
+void Watch::open(PollSet& set, int fd, Poll::Handler handler, void* context) {
   assert(!is_open());
   set_ = &set;
   fd_ = fd;
   handler_ = handler;
   context_ = context;
-  holder_ = holder;
 }
 
-void Watch::update(int events) {
+bool Watch::update(int events) {
   assert(is_open());
-  if (events == events_) return;
-  if (events == 0) return remove();
+  if (events == events_) return true;
+  if (events == 0) {
+    remove();
+    return true;
+  }
   epoll_event event{to_epoll(events), {}};
   event.data.ptr = this;
   const int operation = events_ == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-  if (::epoll_ctl(set_->epoll_.get(), operation, fd_, &event) == 0) {
-    events_ = static_cast<std::uint8_t>(events);
-  }
+  if (::epoll_ctl(set_->epoll_.get(), operation, fd_, &event) != 0) return false;
+  events_ = static_cast<std::uint8_t>(events);
+  return true;
 }
 
 void Watch::close() {
   if (!is_open()) return;
-  // Always, and not only where another process may hold the socket: who reads /proc/PID/fd holds it
-  // for a moment too, and what the kernel keeps would be told to a Watch that is gone.
   remove();
   set_->forget(*this);
   set_ = nullptr;
-  events_ = 0;
 }
 
 void Watch::remove() {

@@ -1,8 +1,8 @@
 // PollSet: readiness of many borrowed descriptors by an epoll set of its own, which the loop
 // watches by one handle. Like Poll it is level-triggered and knows the same events, but a
-// descriptor costs one system call when it is first asked for, one for each change and mostly none
-// to leave (a uv_poll: three to make, two for each change, one to leave), and no heap; a turn of
-// the loop costs one more. For what comes and goes by the thousand.
+// descriptor costs one system call when it is first asked for, one for each change and one to leave
+// (a uv_poll: three to make, two for each change, one to leave), and no heap; a turn of the loop
+// costs one more. For what comes and goes by the thousand.
 #pragma once
 
 #include <array>
@@ -57,27 +57,20 @@ class Watch {
   Watch(Watch&&) = delete;
   Watch& operator=(Watch&&) = delete;
 
-  /// Who else has this descriptor's socket open.
-  enum class Holder : bool {
-    Us,      ///< nobody: closing it is what takes it out of the set
-    Others,  ///< perhaps another process: the kernel has to be told
-  };
-
-  /// Asks for nothing yet. `fd` stays the caller's and must be closed after close(), and soon.
+  /// Asks for nothing yet. `fd` stays the caller's and must be closed after close().
   /// `handler` may close or destroy the Watch; see Poll::Handler for what it is told.
-  void open(PollSet& set, int fd, Poll::Handler handler, void* context, Holder holder);
+  void open(PollSet& set, int fd, Poll::Handler handler, void* context);
 
   [[nodiscard]] bool is_open() const { return set_ != nullptr; }
 
-  /// Asks for `events` from now on; 0 asks for nothing, not even for errors. Where the kernel takes
-  /// no more descriptors (memory, fs.epoll.max_user_watches) nothing comes, and the next call tries
-  /// anew.
-  void update(int events);
+  /// Asks for `events` from now on; 0 asks for nothing, not even for errors. False where the kernel
+  /// takes no more descriptors (memory, fs.epoll.max_user_watches): then what was asked for before
+  /// still is.
+  [[nodiscard]] bool update(int events);
 
-  /// The socket may be held by another process from now on.
-  void share() { holder_ = Holder::Others; }
-
-  /// Stops at once; no call of the handler follows.
+  /// Stops at once; no call of the handler follows. The descriptor leaves the set here and not with
+  /// its close(2), which does not take it out while somebody else holds the socket: the process
+  /// that it was sent to, or whoever reads /proc/PID/fd.
   void close();
 
  private:
@@ -91,7 +84,6 @@ class Watch {
   void* context_ = nullptr;
   int fd_ = -1;
   std::uint8_t events_ = 0;  ///< what is asked for, in libuv's words; 0: it is not in the set
-  Holder holder_ = Holder::Us;
 };
 
 }  // namespace adit::uv
