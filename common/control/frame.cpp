@@ -55,8 +55,12 @@ Result<std::optional<std::vector<std::uint8_t>>> FrameReader::next() {
   if (body_.size() < *wanted) return std::nullopt;
   std::vector<std::uint8_t> taken = std::exchange(body_, {});
   header_.clear();
-  const auto behind = std::exchange(behind_, {});
-  feed(behind);
+  const auto behind = std::span<const std::uint8_t>(behind_).subspan(taken_);
+  taken_ = behind_.size() - fill(behind).size();
+  if (taken_ == behind_.size()) {
+    behind_ = {};
+    taken_ = 0;
+  }
   return taken;
 }
 

@@ -41,7 +41,8 @@ class FrameReader {
   std::size_t limit_;
   std::vector<std::uint8_t> header_;  ///< at most four bytes
   std::vector<std::uint8_t> body_;    ///< never more than length()
-  std::vector<std::uint8_t> behind_;  ///< what came after a whole body: at most one feed each
+  std::vector<std::uint8_t> behind_;  ///< what came after a whole body
+  std::size_t taken_ = 0;             ///< so much of it is in header_ and body_
 };
 
 }  // namespace adit::control
