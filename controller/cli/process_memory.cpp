@@ -84,6 +84,7 @@ class Scan {
   /// Counts the gaps that are mapped still. What the process has given back since the pass began
   /// refuses too, and was nothing that a second look could find.
   Result<void> count_gaps(const std::string& folder) {
+    result_.has_gaps = !gaps_.empty();
     if (gaps_.empty()) return {};
     auto text = os::read_file(folder + "/maps", kLargestMaps);
     if (!text) return fail(std::move(text).error());
@@ -188,8 +189,9 @@ class Scan {
 
 Result<MemoryScan> scan_memory(pid_t pid, KeySearch& search) {
   auto scan = Scan(pid, search).run();
-  // What refused may have been given back and mapped anew, which only a second pass can search.
-  if (scan && scan->unread_bytes != 0) scan = Scan(pid, search).run();
+  // What refused may have been given back and mapped anew, there or elsewhere, which only a second
+  // pass can search.
+  if (scan && scan->has_gaps) scan = Scan(pid, search).run();
   return scan;
 }
 

@@ -19,6 +19,7 @@ struct MemoryScan {
   std::uint64_t shadow_bytes = 0;  ///< sanitizers' shadows, too large to look through
   std::uint64_t unread_bytes = 0;  ///< what may hold something and was not seen, for any reason
   std::string unread_at;           ///< the first place of it: its mapping's name or address
+  bool has_gaps = false;           ///< something refused to be read, if only as it had gone
 };
 
 /// Feeds every page of `pid` that exists to `search`, whatever its permissions. Passed over is only

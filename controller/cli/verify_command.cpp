@@ -127,15 +127,17 @@ Attempt<Start> ask_controller(ApiClient& api, const VerifyOptions& options) {
                    fmt::format("no host matches {}: {}", options.host, text_at(*route, "why")));
   }
   start.route = std::move(*route);
-  auto home = api.get(with_segment("/v1/hosts", options.host) + "/verify");
-  if (!home) return give_up(std::move(home).error());
-  start.home = std::move(*home);
   const auto port = port_of(start.route);
+  const bool needs_listener = options.at.empty() && !(options.is_outside && port != 0);
   auto status = settled_status(api, kRelaysPatience, [&](const Json& relay) {
-    return !options.at.empty() || local_listener(relay, port).has_value();
+    return !needs_listener || local_listener(relay, port).has_value();
   });
   if (!status) return give_up(std::move(status).error());
   start.status = std::move(*status);
+  // Last: what is seen at home is to be as young as what a client will see.
+  auto home = api.get(with_segment("/v1/hosts", options.host) + "/verify");
+  if (!home) return give_up(std::move(home).error());
+  start.home = std::move(*home);
   return start;
 }
 

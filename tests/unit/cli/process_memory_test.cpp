@@ -166,7 +166,7 @@ TEST_CASE("process_memory: what is given back while it is looked at was not miss
   if (child == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     // Each at an address of its own, so that none comes back; a page between two keeps them apart.
-    const std::size_t reserved = std::size_t{1} << 42;
+    const std::size_t reserved = std::size_t{1} << 36;
     char* const begin = static_cast<char*>(
         ::mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     if (begin == MAP_FAILED || ::munmap(begin, reserved) != 0) ::_exit(1);
