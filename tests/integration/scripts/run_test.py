@@ -24,23 +24,30 @@ echo "100% tests passed, 0 tests failed out of 3"
 exit ${CTEST_STATUS:-0}"""
 
 
-# ctest in which FAILED tests fail, and of which AGAIN do so alone.
+# ctest in which FAILED tests called NAME fail and say WORDS, and of which AGAIN do so alone.
 FAILING_CTEST = r"""
 preset=$2
 mkdir -p "build/$preset/Testing/Temporary"
 case " $* " in
   *" --rerun-failed -j 1 "*)
-    echo "$preset rerun"
+    echo "$preset rerun RERUN"
     echo "50% tests passed, AGAIN tests failed out of FAILED"
     exit AGAIN ;;
 esac
-seq FAILED >"build/$preset/Testing/Temporary/LastTestsFailed.log"
+seq FAILED | sed "s|$|:NAME|" >"build/$preset/Testing/Temporary/LastTestsFailed.log"
+cat <<'SAID'
+WORDS
+SAID
 echo "99% tests passed, FAILED tests failed out of 300"
 exit 8"""
 
 
-def failing_ctest(failed, again):
-    return FAILING_CTEST.replace("FAILED", str(failed)).replace("AGAIN", str(again))
+def failing_ctest(failed, again, name="integration/relay_hold/x", words="TimeoutError", rerun=""):
+    values = {"FAILED": failed, "AGAIN": again, "NAME": name, "WORDS": words, "RERUN": rerun}
+    script = FAILING_CTEST
+    for word, value in values.items():
+        script = script.replace(word, str(value))
+    return script
 
 
 def run(copy, *options, debian13="exit 77", cmake="exit 0", ctest=FAKE_CTEST):
@@ -64,7 +71,7 @@ def test_statuses():
         assert run(copy, "--no-such-option")[0] == 2
 
 
-def test_what_fails_runs_once_more_alone():
+def test_what_may_be_chance_runs_once_more_alone():
     with source_copy() as copy:
         for failed, again, want in ((1, 0, 0), (10, 0, 0), (1, 1, 1), (10, 3, 1)):
             status, output = run(copy, ctest=failing_ctest(failed, again))
@@ -73,9 +80,24 @@ def test_what_fails_runs_once_more_alone():
             for line in (f"99% tests passed, {failed} tests failed out of 300", "once more, one at a time",
                          f"50% tests passed, {again} tests failed out of {failed}"):
                 assert summary.count(line) == 2, (line, summary)
-        for failed in (0, 11):  # ctest itself failed, and no chance
-            status, output = run(copy, ctest=failing_ctest(failed, 0))
-            assert status == 1 and "rerun" not in output and "once more" not in output, output
+        status, output = run(copy, ctest=failing_ctest(1, 0, rerun="1/1 Test #1: x ...***Skipped"))
+        assert status == 1 and "rerun" in output, output
+
+
+def test_what_is_no_chance_fails_at_once():
+    with source_copy() as copy:
+        for arguments in (
+                {"failed": 0, "again": 0},  # ctest itself failed
+                {"failed": 11, "again": 0},
+                {"failed": 1, "again": 0, "name": "unit_relay/x"},
+                {"failed": 1, "again": 0, "name": "property_relay/x"},
+                {"failed": 1, "again": 0, "name": "fuzz/client_hello"},
+                {"failed": 1, "again": 0, "name": "integration/relay_soak/a_minute"},
+                {"failed": 1, "again": 0, "words": "==1==ERROR: AddressSanitizer: heap-use-after-free"},
+                {"failed": 1, "again": 0, "words": "a.cpp:1:2: runtime error: signed integer overflow"},
+                {"failed": 1, "again": 0, "words": "stl_vector.h:1045: Assertion '__n < this->size()' failed."}):
+            status, output = run(copy, ctest=failing_ctest(**arguments))
+            assert status == 1 and "rerun" not in output, (arguments, output)
 
 
 def test_missing_packages_are_no_success():
