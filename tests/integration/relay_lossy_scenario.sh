@@ -55,4 +55,4 @@ for pid in "${pids[@]}"; do wait "$pid" || fail "a stream lost bytes or broke: $
 echo "$streams streams of $bytes bytes each way in $(($(date +%s) - began)) s"
 tc -s qdisc show dev near
 dropped=$(tc -s qdisc show dev near | sed -n 's/.*dropped \([0-9]*\),.*/\1/p')
-[ "$dropped" -ge 1 ] || fail "the wire lost nothing: $dropped"
+[ "$dropped" -gt 10 ] || fail "the wire lost nothing: $dropped"

@@ -108,6 +108,8 @@ def test_hellos_of_strangers_hold_no_more_than_their_budget():
     count = 1500
     assert count * len(BEGUN) > HELLO_BUDGET
     with strangers(hello_ms=600_000) as (relay, begin):
+        if relay.stats()["effective_limits"]["connections"] // 2 <= count:
+            raise cases.Skip("so few descriptors that the number of hellos is the bound")
         pid = relay.data_pid()
         before = private_bytes(pid)
         begin(count, BEGUN)

@@ -14,7 +14,7 @@ from echo_stream import PATTERN
 from relay_process import SLOWNESS
 from taken_over import HELLO, alive, deaf_target, established, pair, relay_to, table, take_over
 from traffic import (DECODE_ERROR, INTERNAL_ERROR, Listening, Serving, UNRECOGNIZED_NAME, alert,
-                     client_hello, connect, echo_after_hello, read_all, read_exactly, with_padding)
+                     client_hello, connect, echo_after_hello, own_loopback, read_all, read_exactly, with_padding)
 
 
 def closed_line(relay, number=-1):
@@ -142,7 +142,7 @@ def test_a_target_that_is_being_dialled_is_reached_in_the_successor():
 
 def test_a_hello_that_is_sent_in_part_goes_on_behind_that_part():
     hello = with_padding(HELLO, 60_000)
-    with Listening() as target:
+    with Listening(address=own_loopback()) as target:
         # So little is taken at once that the hello does not fit into the relay's send buffer either.
         target.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         target.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)

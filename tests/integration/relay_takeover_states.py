@@ -13,7 +13,7 @@ from proxy_header import LOCAL, v1, v2
 from relay_process import SLOWNESS
 from taken_over import HELLO, alive, deaf_target, in_state, ports, relay_to, table, take_over, tell
 from traffic import (INTERNAL_ERROR, Listening, Serving, alert, client_hello, connect, echo_after_hello, read_all,
-                     read_exactly, with_padding)
+                     own_loopback, read_exactly, with_padding)
 
 BALANCER = "127.0.0.5"
 CLIENT, PUBLIC = ("192.0.2.7", 56324), ("203.0.113.10", 443)
@@ -253,7 +253,7 @@ def test_a_balancer_that_is_none_any_more_is_a_client_like_others():
 
 def test_a_header_and_hello_that_are_sent_in_part_go_on_behind_that_part():
     hello = with_padding(HELLO, 60_000)
-    with Listening() as target:
+    with Listening(address=own_loopback()) as target:
         target.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         target.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         with behind_a_balancer(target, timeouts={"connect": 60_000}) as (relay, port):

@@ -34,7 +34,10 @@ class Echo:
     def ready(self):
         """What it waits for next; None when it has ended."""
         if not self.pending:
-            chunk = self.connection.recv(CHUNK)
+            try:
+                chunk = self.connection.recv(CHUNK)
+            except BlockingIOError:  # it was ready for nothing
+                return selectors.EVENT_READ
             if not chunk:
                 self.connection.shutdown(socket.SHUT_WR)
                 return None

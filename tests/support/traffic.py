@@ -115,11 +115,18 @@ def finish(connection):
             raise
 
 
-class Listening:
-    """A target at 127.0.0.1 that only listens: the test accepts and does everything itself."""
+def own_loopback():
+    """(address, 0) for a server: an address of this machine that was most likely never used before. The kernel remembers
+    nothing of it (tcp_metrics(8): a path that reordered gets larger send buffers), and nobody else takes its ports."""
+    first, second = os.urandom(2)
+    return f"127.{128 | first}.{second}.1", 0
 
-    def __init__(self, backlog=128, port=0):
-        self.socket = socket.create_server(("127.0.0.1", port), backlog=backlog)
+
+class Listening:
+    """A target, at 127.0.0.1 if it is not told otherwise, that only listens: the test accepts and does everything itself."""
+
+    def __init__(self, backlog=128, address=("127.0.0.1", 0)):
+        self.socket = socket.create_server(address, backlog=backlog)
         self.socket.settimeout(TIMEOUT)
         self.address = self.socket.getsockname()
 
@@ -141,8 +148,8 @@ class Listening:
 class Serving(Listening):
     """A target that runs `serve(connection)` for each client in a thread of its own."""
 
-    def __init__(self, serve, port=0):
-        super().__init__(backlog=1024, port=port)
+    def __init__(self, serve, address=("127.0.0.1", 0)):
+        super().__init__(backlog=1024, address=address)
         self.socket.settimeout(None)
         self.serve = serve
         threading.Thread(target=self.run, daemon=True).start()

@@ -29,8 +29,14 @@ def test_a_failure_beside_a_wordy_process_comes_out_as_it_is():
 
 def test_findings_are_read_once_and_whole():
     with streams.running(sys.executable, "-c", WORDY) as (process, _):
-        assert len(process.communicate(timeout=streams.END)[0]) == (1 << 20) + 1
+        assert len(streams.told_to_end(process)) == (1 << 20) + 1
     assert process.returncode == 0, process.returncode
+
+
+def test_findings_that_come_with_the_first_line_are_not_lost():
+    with streams.running(sys.executable, "-c", "print('first\\nfindings')") as (process, first):
+        process.wait()
+        assert (first, streams.told_to_end(process)) == ("first", "findings\n")
 
 
 def test_who_was_reset_may_still_finish():
