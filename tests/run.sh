@@ -41,8 +41,9 @@ get_packages() {
   [ -z "$missing" ] || echo "not installed (their tests are skipped, or the build fails): $missing"
 }
 
-# Tests wait more than they compute: for deadlines, for machines that boot.
-test_job_count() { echo $((2 * $(job_count))); }
+# test_job_count PRESET: tests wait more than they compute, for deadlines and for machines that boot; not under
+# ThreadSanitizer, where four at once on two cores starve one another.
+test_job_count() { if [ "$1" = tsan ]; then job_count; else echo $((2 * $(job_count))); fi; }
 
 # may_be_chance PRESET: whether only tests failed that wait for other processes on a machine with too much to do, ten at the
 # most. What a unit test, a fuzzer, a sanitizer, an assertion or the soak with its random seed finds once is found.
@@ -62,7 +63,7 @@ run_tests() {
   shift
   say "test: $preset"
   rm -f "build/$preset-tests.xml" "$again" "build/$preset/Testing/Temporary/LastTestsFailed.log"
-  if ctest --preset "$preset" -j "$(test_job_count)" --output-junit "$PWD/build/$preset-tests.xml" \
+  if ctest --preset "$preset" -j "$(test_job_count "$preset")" --output-junit "$PWD/build/$preset-tests.xml" \
     --test-output-size-passed 65536 "$@" 2>&1 | tee "build/$preset-tests.log"; then
     return 0
   fi

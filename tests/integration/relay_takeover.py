@@ -30,7 +30,7 @@ def test_a_connection_that_is_relayed_keeps_its_whole_life():
     with Serving(echo_after_hello(HELLO)) as target, relay_to(target) as (relay, port):
         began = time.monotonic()
         client = established(port)
-        before = relay.stats()
+        before = relay.wait_until("its answer is counted", lambda s: s["bytes_to_client"] == 4)
         take_over(relay, 3)
         after = relay.stats()
         for key in ("accepted", "active", "bytes_to_target", "bytes_to_client", "closed", "routes"):
