@@ -101,6 +101,7 @@ Connection::Next Connection::on_deadline() {
     case State::Closed:
       return finish(reason_);
   }
+  if (!std::exchange(is_kept_alive_, true)) keep_alive(target_.fd.get());
   if (resume_throttled() == Next::Finished) return Next::Finished;
   // Activity does not touch the wheel; the deadline moves when it is reached.
   if (!is_throttled() && worker_->now() >= last_activity_ + silence_allowed()) {

@@ -211,12 +211,12 @@ class Connection final : public TimerNode {
   bool take_next_target();
   void note_failure(CloseReason reason);
   Next while_connecting(Peer peer, int status, int events);
-  Next on_connected();
+  Next on_connected(int status);
   bool write_proxy_header();
   Next send_hello();
   Next relay(Peer peer, int status, int events);
   Next pump_to(Peer sink);
-  PumpStatus pump_within_bandwidth(Way way, Pump& pump, int source, int sink);
+  PumpStatus pump_within_bandwidth(Way way, Pump& pump, const Side& from, const Side& to);
   [[nodiscard]] LinePair lines_of(Way way) const;
   [[nodiscard]] bool is_throttled(Way way) const;
   [[nodiscard]] bool is_throttled() const;
@@ -256,8 +256,9 @@ class Connection final : public TimerNode {
 
   [[nodiscard]] bool is_raw() const { return port_.protocol == control::Protocol::Raw; }
 
-  // Every member goes to a successor: a new one (and one of Side, Pump or HelloBuffer) needs a
-  // member at the end of ConnectionFlat, and its place in save() and in the second constructor.
+  // Every member but is_kept_alive_ goes to a successor: a new one (and one of Side, Pump or
+  // HelloBuffer) needs a member at the end of ConnectionFlat, and its place in save() and in the
+  // second constructor.
   Worker* worker_;
   Side client_;
   Side target_;
@@ -283,6 +284,7 @@ class Connection final : public TimerNode {
   bool is_unnamed_;
   bool has_seat_ = false;         ///< it counts among its client's connections to the route
   bool is_one_request_ = false;   ///< what the client sends behind its head is not for the target
+  bool is_kept_alive_ = false;    ///< its target's side has a keepalive; a successor sets it anew
   bool is_client_early_ = false;  ///< it sent something before its target was connected
   State state_ = State::AwaitingHello;
   CloseReason reason_ = CloseReason::InternalError;

@@ -128,7 +128,7 @@ void Connection::note_failure(CloseReason reason) {
 
 Connection::Next Connection::while_connecting(Peer peer, int status, int events) {
   if (peer == Peer::Target) {
-    return state_ == State::Connecting ? on_connected() : send_hello();
+    return state_ == State::Connecting ? on_connected(status) : send_hello();
   }
   if (status < 0) return on_broken(Peer::Client, 0);
   // What it sends already waits in its receive queue; only its going away is of interest.
@@ -137,8 +137,8 @@ Connection::Next Connection::while_connecting(Peer peer, int status, int events)
   return (events & UV_PRIORITIZED) != 0 ? on_prioritized(Peer::Client) : Next::Continue;
 }
 
-Connection::Next Connection::on_connected() {
-  if (const int error = take_socket_error(target_.fd.get()); error != 0) {
+Connection::Next Connection::on_connected(int status) {
+  if (const int error = status < 0 ? take_socket_error(target_.fd.get()) : 0; error != 0) {
     return fail_over(reason_of_failed_dial(error));
   }
   const auto took =
@@ -162,6 +162,7 @@ Connection::Next Connection::send_hello() {
   const std::size_t client_bytes_before = hello_->client_bytes_sent();
   const ssize_t count = send_held(target_.fd.get(), *hello_);
   if (count < 0) {
+    if (errno == EAGAIN) target_.poll.used_up(UV_WRITABLE);
     if (errno == EAGAIN || errno == EINTR) return Next::Continue;
     if (hello_->sent == 0) return fail_over(reason_of_failed_dial(errno));
     return on_broken(Peer::Target, errno);
@@ -181,7 +182,7 @@ void Connection::enter_relaying() {
   if (is_one_request_) to_target_.stop();
   client_.has_hung_up = false;
   last_activity_ = worker_->now();
-  worker_->arm(*this, last_activity_ + silence_allowed());
+  arm_relaying();
 }
 
 }  // namespace adit::relay

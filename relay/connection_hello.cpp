@@ -16,8 +16,9 @@ Connection::Next Connection::read_hello(int) {
   const std::size_t held = hello_ ? hello_->bytes.size() : 0;
   const std::size_t most = is_http() ? kMaxHeadBytes + 1 : kMaxBufferedBytes;
   const auto room = worker_->scratch();
-  const ssize_t count =
-      ::recv(client_.fd.get(), room.data(), std::min(room.size(), most - held), 0);
+  const std::size_t asked = std::min(room.size(), most - held);
+  const ssize_t count = ::recv(client_.fd.get(), room.data(), asked, 0);
+  if (count < static_cast<ssize_t>(asked)) client_.poll.used_up(UV_READABLE);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return Next::Continue;
   if (count <= 0) {
     const bool has_said_something = has_begun() || (hello_ && awaits_proxy_header_);

@@ -37,10 +37,10 @@ Connection::Next Connection::pump_to(Peer sink) {
   const Peer source = sink == Peer::Client ? Peer::Target : Peer::Client;
   Pump& pump = sink == Peer::Client ? to_client_ : to_target_;
   if (pump.is_finished()) return Next::Continue;
-  const int source_fd = (source == Peer::Client ? client_ : target_).fd.get();
-  const int sink_fd = (sink == Peer::Client ? client_ : target_).fd.get();
+  Side& from = source == Peer::Client ? client_ : target_;
+  Side& to = sink == Peer::Client ? client_ : target_;
   const Way way = sink == Peer::Client ? Way::ToClient : Way::ToTarget;
-  const PumpStatus status = pump_within_bandwidth(way, pump, source_fd, sink_fd);
+  const PumpStatus status = pump_within_bandwidth(way, pump, from, to);
   count_moved();
   switch (status) {
     case PumpStatus::SourceFailed:
@@ -58,7 +58,12 @@ Connection::Next Connection::pump_to(Peer sink) {
       arm_relaying();
       return Next::Continue;
     case PumpStatus::SourceEmpty:
+      from.poll.used_up(UV_READABLE);
+      break;
     case PumpStatus::SinkFull:
+      to.poll.used_up(UV_WRITABLE);
+      break;
+    case PumpStatus::SourceShort:
     case PumpStatus::Turn:
       break;
   }
@@ -109,8 +114,10 @@ Connection::Next Connection::on_broken(Peer peer, int error) {
     }
     if (error == 0) error = take_socket_error(source.fd.get());
   }
-  reset_on_close(client_.fd.get());
-  reset_on_close(target_.fd.get());
+  // A socket whose peer has reset it says nothing when it is closed.
+  const bool was_reset = error == ECONNRESET || error == EPIPE;
+  if (peer != Peer::Client || !was_reset) reset_on_close(client_.fd.get());
+  if (peer != Peer::Target || !was_reset) reset_on_close(target_.fd.get());
   if (peer == Peer::Client) {
     if (state_ != State::Relaying) return finish(CloseReason::ClientLeftWhileConnecting);
     return finish(is_silence(error) ? CloseReason::ClientUnresponsive : CloseReason::ClientReset);

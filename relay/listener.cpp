@@ -1,5 +1,6 @@
 #include "relay/listener.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -14,7 +15,7 @@ namespace adit::relay {
 namespace {
 
 constexpr int kBacklog = 4096;  // the kernel caps it at net.core.somaxconn
-constexpr int kAcceptsPerTurn = 64;
+constexpr unsigned kMostAtOnce = 64;
 
 /// A filter that drops every packet to the listening socket: handshakes in flight are answered no
 /// more, so its queue only gets shorter (the client's SYN is sent again, to whom listens then).
@@ -37,22 +38,21 @@ bool is_of_the_client(int error) {
 
 }  // namespace
 
-Result<std::unique_ptr<Listener>> Listener::create(Worker& worker, uv::Loop& loop,
+Result<std::unique_ptr<Listener>> Listener::create(Worker& worker,
                                                    control::ListenAddress configured, UniqueFd fd) {
   std::unique_ptr<Listener> listener(new Listener(worker, configured, std::move(fd)));
   // Accepted sockets inherit these: no system call per connection.
-  set_connection_options(listener->fd_.get());
+  send_at_once(listener->fd_.get());
+  keep_alive(listener->fd_.get());
   allow_later_bind(listener->fd_.get());
   if (::listen(listener->fd_.get(), kBacklog) != 0) return fail_sys("listen", errno);
-  auto poll = uv::Poll::create(
-      loop, listener->fd_.get(),
+  listener->poll_.open(
+      worker.sockets(), listener->fd_.get(),
       [](void* context, int status, int) noexcept {
         auto& self = *static_cast<Listener*>(context);
         status < 0 ? self.fail_with(-status) : self.accept_some();
       },
       listener.get());
-  if (!poll) return fail(std::move(poll).error());
-  listener->poll_ = std::move(*poll);
   return listener;
 }
 
@@ -60,13 +60,19 @@ Listener::Listener(Worker& worker, control::ListenAddress configured, UniqueFd f
     : worker_(&worker), configured_(configured), fd_(std::move(fd)) {}
 
 void Listener::pause() {
-  poll_.update(0);
+  static_cast<void>(poll_.update(0));  // which cannot fail
+  is_paused_ = true;
 }
 
 void Listener::resume() {
   // It is still bound. If it cannot listen, accepting fails again.
   if (std::exchange(is_destroyed_, false)) static_cast<void>(::listen(fd_.get(), kBacklog));
-  poll_.update(UV_READABLE);
+  is_paused_ = false;
+  watch();
+}
+
+void Listener::watch() {
+  if (!poll_.update(UV_READABLE)) fail_with(errno);
 }
 
 void Listener::accept_the_last() {
@@ -75,19 +81,29 @@ void Listener::accept_the_last() {
   }
 }
 
+/// As many as likely wait: a call that finds nothing costs as much as half an accepted client. One,
+/// then two, four and so on while each turn finds that the one before has not taken all.
 void Listener::accept_some() {
-  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+  const bool has_left_some = worker_->sockets().turns() == last_turn_ + 1;
+  batch_ = has_left_some ? std::min(2 * batch_, kMostAtOnce) : 1;
+  last_turn_ = worker_->sockets().turns();
+  for (unsigned i = 0; i < batch_; ++i) {
     switch (accept_one()) {
       case Accepted::One:
-        break;
+        continue;
       case Accepted::None:
-        return;
+        last_turn_ = 0;
+        break;
       case Accepted::OutOfResources:
-        return worker_->pause_accepting();
+        worker_->pause_accepting();
+        break;
       case Accepted::Failed:
-        return fail_with(errno);
+        fail_with(errno);
+        break;
     }
+    break;
   }
+  if (!is_paused_) watch();
 }
 
 /// Readiness would go on without end, or, after libuv saw an error, never come again.

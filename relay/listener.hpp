@@ -1,4 +1,4 @@
-// One listening socket of one worker: accepts until EAGAIN, bounded per turn, and hands each client
+// One listening socket of one worker: accepts what waits, bounded per turn, and hands each client
 // to its worker. Pauses when descriptors or memory run out or the socket fails; the worker resumes
 // it.
 #pragma once
@@ -8,8 +8,7 @@
 #include "common/control/messages.hpp"
 #include "common/result.hpp"
 #include "common/unique_fd.hpp"
-#include "common/uv/loop.hpp"
-#include "common/uv/poll.hpp"
+#include "common/uv/poll_set.hpp"
 
 namespace adit::relay {
 
@@ -18,7 +17,7 @@ class Worker;
 class Listener {
  public:
   /// Listens on the bound socket `fd`. `worker` must outlive the result.
-  static Result<std::unique_ptr<Listener>> create(Worker& worker, uv::Loop& loop,
+  static Result<std::unique_ptr<Listener>> create(Worker& worker,
                                                   control::ListenAddress configured, UniqueFd fd);
   ~Listener() = default;
   Listener(const Listener&) = delete;
@@ -40,6 +39,7 @@ class Listener {
   enum class Accepted { One, None, OutOfResources, Failed };
 
   Listener(Worker& worker, control::ListenAddress configured, UniqueFd fd);
+  void watch();
   void accept_some();
   Accepted accept_one();
   void fail_with(int error);
@@ -47,7 +47,10 @@ class Listener {
   Worker* worker_;
   control::ListenAddress configured_;
   UniqueFd fd_;
-  uv::Poll poll_;
+  uv::Watch poll_;
+  std::uint64_t last_turn_ = 0;  ///< the one that accepted last, and perhaps left some
+  unsigned batch_ = 1;
+  bool is_paused_ = true;
   bool is_destroyed_ = false;
 };
 

@@ -27,6 +27,7 @@ bool would_block(int error) {
 PumpStatus Pump::run(int source, int sink, const PumpTools& tools, std::uint64_t allowed) {
   const std::uint64_t start = moved_;
   const std::uint64_t read_before = read_;
+  const bool was_finished = is_finished_;
   PumpStatus status = PumpStatus::Turn;
   while (status == PumpStatus::Turn && moved_ - start < kTurnBytes) {
     const std::uint64_t left = allowed - (read_ - read_before);
@@ -35,7 +36,8 @@ PumpStatus Pump::run(int source, int sink, const PumpTools& tools, std::uint64_t
   if (pipe_ && pipe_->held() == 0) tools.pipes->give_back(std::move(pipe_));
   // With bytes in the pipe the source may well be empty: it is the sink that must be waited for.
   is_blocked_ = status == PumpStatus::SinkFull || pipe_;
-  return status;
+  if (is_finished_ == was_finished || tools.closes_sink) return status;
+  return ::shutdown(sink, SHUT_WR) == 0 ? status : failed(PumpStatus::SinkFailed, errno);
 }
 
 void Pump::close(PipePool& pipes) {
@@ -68,7 +70,7 @@ PumpStatus Pump::step(int source, int sink, const PumpTools& tools, std::uint64_
   if (!pipe_) pipe_ = tools.pipes->lend(tools.now);
   if (!pipe_) return peek(source, sink, scratch);
   scratch = scratch.first(std::min(scratch.size(), pipe_->capacity()));
-  if (streaming_ < kSpliceFrom || !tools.may_splice) return copy(source, sink, scratch);
+  if (streaming_ < kSpliceFrom || !tools.may_splice) return copy(source, sink, scratch, tools.has_source_ended);
   return splice(source, sink, scratch,
                 static_cast<std::size_t>(std::min<std::uint64_t>(most, pipe_->capacity())));
 }
@@ -79,7 +81,7 @@ PumpStatus Pump::splice(int source, int sink, std::span<std::uint8_t> scratch, s
   // Nothing is held, so the pipe has room; but splice(2) also stops in front of an urgent byte and
   // says the same as at the end. recv(2) steps over it: only its answer is the truth.
   if (in.status == IoStatus::WantRead || in.status == IoStatus::Eof) {
-    return copy(source, sink, scratch);
+    return copy(source, sink, scratch, false);
   }
   if (in.status == IoStatus::Failed) return failed(PumpStatus::SourceFailed, errno);
   read_ += in.bytes;
@@ -87,17 +89,21 @@ PumpStatus Pump::splice(int source, int sink, std::span<std::uint8_t> scratch, s
   const PumpStatus status = flush(sink);
   if (status != PumpStatus::Turn || pipe_->held() > 0) return status;
   // A short fill emptied the source: the poll tells of more, without a call that finds nothing.
-  return in.bytes < scratch.size() ? PumpStatus::SourceEmpty : PumpStatus::Turn;
+  return in.bytes < scratch.size() ? PumpStatus::SourceShort : PumpStatus::Turn;
 }
 
-PumpStatus Pump::copy(int source, int sink, std::span<std::uint8_t> scratch) {
+PumpStatus Pump::copy(int source, int sink, std::span<std::uint8_t> scratch,
+                      bool has_source_ended) {
   const ssize_t count = ::recv(source, scratch.data(), scratch.size(), 0);
-  if (count == 0) return finish(sink);
+  if (count == 0) return finish();
   if (count < 0) return source_status(errno);
   const auto bytes = scratch.first(static_cast<std::size_t>(count));
   read_ += bytes.size();
   rate(bytes.size(), bytes.size() == scratch.size());
-  const ssize_t sent = ::send(sink, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  // The FIN follows at once, and goes in the same packet.
+  const bool is_last = has_source_ended && bytes.size() < scratch.size();
+  const int flags = MSG_NOSIGNAL | (is_last ? MSG_MORE : 0);
+  const ssize_t sent = ::send(sink, bytes.data(), bytes.size(), flags);
   if (sent < 0 && !would_block(errno) && errno != EINTR) {
     return failed(PumpStatus::SinkFailed, errno);
   }
@@ -109,12 +115,13 @@ PumpStatus Pump::copy(int source, int sink, std::span<std::uint8_t> scratch) {
     streaming_ = std::max(streaming_, kSpliceFrom);
     return PumpStatus::Turn;
   }
+  if (is_last) return finish();
   return bytes.size() < scratch.size() ? PumpStatus::SourceEmpty : PumpStatus::Turn;
 }
 
 PumpStatus Pump::peek(int source, int sink, std::span<std::uint8_t> scratch) {
   const ssize_t count = ::recv(source, scratch.data(), scratch.size(), MSG_PEEK);
-  if (count == 0) return finish(sink);
+  if (count == 0) return finish();
   if (count < 0) return source_status(errno);
   const ssize_t sent = ::send(sink, scratch.data(), static_cast<std::size_t>(count), MSG_NOSIGNAL);
   if (sent < 0) {
@@ -134,10 +141,9 @@ PumpStatus Pump::peek(int source, int sink, std::span<std::uint8_t> scratch) {
 }
 
 /// Only called with an empty pipe: the FIN must not overtake bytes.
-PumpStatus Pump::finish(int sink) {
+PumpStatus Pump::finish() {
   if (expects_reset_) return failed(PumpStatus::SourceFailed, ECONNRESET);
   is_finished_ = true;
-  if (::shutdown(sink, SHUT_WR) != 0) return failed(PumpStatus::SinkFailed, errno);
   return PumpStatus::Finished;
 }
 

@@ -28,10 +28,16 @@ struct PumpTools {
   std::span<std::uint8_t> scratch;  ///< kSmallPipe bytes; kLargePipe where nothing is spliced
   TimePoint now;
   bool may_splice = true;  ///< else a pipe only takes what the sink leaves over
+  /// The FIN of the source is known to be in its queue: a read of less than was asked for is the
+  /// last.
+  bool has_source_ended = false;
+  /// Who calls closes the sink when this direction has ended, which says FIN as well.
+  bool closes_sink = false;
 };
 
 enum class PumpStatus : std::uint8_t {
-  SourceEmpty,  ///< wait until the source is readable
+  SourceEmpty,  ///< wait until the source is readable: a read has just found nothing more
+  SourceShort,  ///< likewise, but splice(2) may have stopped for another reason
   SinkFull,     ///< wait until the sink is writable
   Turn,         ///< others' turn; there may be more
   Throttled,    ///< what was allowed has been read; there may be more
@@ -99,9 +105,9 @@ class Pump {
   PumpStatus flush(int sink);
   PumpStatus step(int source, int sink, const PumpTools& tools, std::uint64_t most);
   PumpStatus splice(int source, int sink, std::span<std::uint8_t> scratch, std::size_t most);
-  PumpStatus copy(int source, int sink, std::span<std::uint8_t> scratch);
+  PumpStatus copy(int source, int sink, std::span<std::uint8_t> scratch, bool has_source_ended);
   PumpStatus peek(int source, int sink, std::span<std::uint8_t> scratch);
-  PumpStatus finish(int sink);
+  PumpStatus finish();
   PumpStatus failed(PumpStatus status, int error);
   PumpStatus source_status(int error);
   void rate(std::size_t count, bool is_cut);

@@ -17,12 +17,15 @@ void set(int fd, int level, int option, int value) {
 }
 }  // namespace
 
-void set_connection_options(int fd) {
+void send_at_once(int fd) {
   set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
+void keep_alive(int fd) {
   set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
   set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 15);
   set(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
+  set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
 void allow_later_bind(int fd) {
@@ -51,7 +54,8 @@ Result<UniqueFd> dial(const Endpoint& target, const IpAddress* source) {
   const socklen_t size = target.to_sockaddr(storage);
   UniqueFd fd(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.is_open()) return fail_sys("make a socket", errno);
-  set_connection_options(fd.get());
+  send_at_once(fd.get());
+  set(fd.get(), IPPROTO_TCP, TCP_QUICKACK, 0);
   if (source != nullptr && !bind_source(fd.get(), *source)) {
     return fail_sys("bind a source address", kNoSuchSource);
   }

@@ -9,13 +9,15 @@
 
 namespace adit::relay {
 
-/// TCP_NODELAY and keepalive: a peer that dies while nothing is under way to it is noticed after
-/// about two minutes; one that dies with bytes unacknowledged, or with its window closed, only when
-/// the kernel gives up sending again (net.ipv4.tcp_retries2: about 15 minutes) or by our own idle
-/// deadline. Accepted sockets inherit them from a listener. Not TCP_USER_TIMEOUT: it also ends a
-/// connection whose peer is well and only reads nothing for so long (a paused download), as a
-/// closed window counts.
-void set_connection_options(int fd);
+/// TCP_NODELAY. Accepted sockets inherit it from a listener.
+void send_at_once(int fd);
+
+/// A peer that dies while nothing is under way to it is noticed after about two minutes; one that
+/// dies with bytes unacknowledged, or with its window closed, only when the kernel gives up sending
+/// again (net.ipv4.tcp_retries2: about 15 minutes) or by our own idle deadline. Accepted sockets
+/// inherit it from a listener. Not TCP_USER_TIMEOUT: it also ends a connection whose peer is well
+/// and only reads nothing for so long (a paused download), as a closed window counts.
+void keep_alive(int fd);
 
 /// SO_REUSEADDR: what is left of this socket's connections (TIME_WAIT) keeps nobody off its port.
 void allow_later_bind(int fd);

@@ -73,7 +73,7 @@ Worker::~Worker() {
 void Worker::start() {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "adit-worker");
-    loop_.run();
+    sockets_.run();
   });
 }
 
@@ -116,7 +116,7 @@ void Worker::update(const WorkerUpdate& update) {
 }
 
 Result<void> Worker::listen(const control::ListenAddress& address, UniqueFd fd) {
-  auto listener = Listener::create(*this, loop_, address, std::move(fd));
+  auto listener = Listener::create(*this, address, std::move(fd));
   if (!listener) return fail(std::move(listener).error());
   if (!is_paused_) (*listener)->resume();
   listeners_.push_back(std::move(*listener));
@@ -178,7 +178,7 @@ void Worker::stop() {
     remove(connections_.front());
   }
   report_suppressed();
-  loop_.stop();
+  sockets_.stop();
 }
 
 // --- deadlines

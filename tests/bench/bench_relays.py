@@ -64,14 +64,18 @@ class Adit(Relay):
     hosts = 0  # routes besides the one for NAME, all below it
 
     def start(self, options):
-        os.environ["ADIT_BUILD_DIR"] = options.build
         sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
         import relay_process
-        self.process = relay_process.RelayProcess(*self.arguments, workers=1, folder=self.folder, prefix=self.prefix,
+        binary = os.path.join(self.build_of(options), "relay", "adit-relay")
+        self.process = relay_process.RelayProcess(*self.arguments, binary=binary, workers=1, folder=self.folder, prefix=self.prefix,
                                                   sandbox=not options.no_sandbox)
         patterns = [NAME] + [f"h{i}.{NAME}" for i in range(self.hosts)]
         routes = [{"pattern": each, "port": self.port, "target": (ORIGIN, self.origin_port)} for each in patterns]
         self.process.set({"revision": 1, "routes": routes})
+
+    @staticmethod
+    def build_of(options):
+        return options.build
 
     def pid(self):
         return self.process.data_pid()
@@ -84,6 +88,15 @@ class AditCopy(Adit):
     """The same without splice(2)."""
     port = 6444
     arguments = ("--no-splice",)
+
+
+class AditBefore(Adit):
+    """Of another build, `--before`."""
+    port = 6447
+
+    @staticmethod
+    def build_of(options):
+        return options.before
 
 
 class AditFewHosts(Adit):
@@ -159,7 +172,7 @@ table origins {{
         self.run(self.program("sniproxy"), "-f", "-c", config)
 
 
-KINDS = {"adit": Adit, "adit-copy": AditCopy, "nginx": Nginx, "haproxy": Haproxy, "sniproxy": Sniproxy}
+KINDS = {"adit": Adit, "adit-before": AditBefore, "adit-copy": AditCopy, "nginx": Nginx, "haproxy": Haproxy, "sniproxy": Sniproxy}
 BY_HOSTS = {"10 hosts": AditFewHosts, "100 000 hosts": AditManyHosts}
 ORIGIN_PORTS = [kind.port - 6000 for kind in (*KINDS.values(), *BY_HOSTS.values())]
 

@@ -37,6 +37,7 @@ def arguments():
     parser.add_argument("--connections", type=int, default=5000, help="short ones of one round")
     parser.add_argument("--messages", type=int, default=100_000, help="of one round of echo, over 64 connections")
     parser.add_argument("--idle", type=int, default=3000, help="connections that are held")
+    parser.add_argument("--before", metavar="BUILD_DIR", help="another build: its relay is measured, too (adit-before)")
     parser.add_argument("--relays", default=",".join(KINDS))
     parser.add_argument("--parts", default=PARTS)
     parser.add_argument("--pin", action="store_true",
@@ -267,7 +268,7 @@ def main():
         os.execv(box, [box, sys.executable, os.path.abspath(__file__), *sys.argv[1:], "--inside"])
     bench_network.build()
     options.relay_prefix = bench_network.pin() if options.pin else []
-    kinds = {name: KINDS[name] for name in options.relays.split(",")}
+    kinds = {name: KINDS[name] for name in options.relays.split(",") if name != "adit-before" or options.before}
     with origin(options), running(options, kinds) as relays:
         bench = Bench(options, relays, lambda more: running(options, more))
         parts = {"stream1": lambda: bench.stream("stream", 1), "stream16": lambda: bench.stream("stream", 16),
