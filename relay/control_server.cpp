@@ -87,26 +87,39 @@ class ControlServer::Session {
       auto body = reader_.next();
       if (!body) return false;
       if (!*body) return true;
-      auto envelope = control::decode(**body);
-      if (!envelope) {
-        log::warning("relay: control: {}; continuing", envelope.error().what);
+      auto reply = reply_to(**body);
+      if (!reply) {
+        log::warning("relay: control: {}; continuing", reply.error().what);
         return false;
       }
-      const control::Message reply = reply_to(std::move(envelope->message), **body);
       body->reset();
-      out_ = control::frame(control::encode({envelope->id, reply}));
+      out_ = control::frame(control::encode(*reply));
       if (!write()) return false;
     }
     return true;
   }
 
-  control::Message reply_to(control::Message&& request, std::span<const std::uint8_t> body) {
-    if (const auto* hello = std::get_if<control::Hello>(&request)) return greet(*hello);
-    if (!is_greeted_) {
-      is_ending_ = true;
-      return control::Failure{"the first message must be a hello"};
+  Result<control::Envelope> reply_to(std::span<const std::uint8_t> body) {
+    // A table of 100 000 routes is not to become as many values: it stays as it came.
+    const auto table = control::read_table_request(body);
+    if (!table) return fail(table.error());
+    if (*table) {
+      return control::Envelope{(*table)->id,
+                               is_greeted_ ? server_->answers_.table(**table) : refuse_ungreeted()};
     }
-    return server_->answer_(std::move(request), body);
+    const auto envelope = control::decode(body);
+    if (!envelope) return fail(envelope.error());
+    return control::Envelope{envelope->id, reply_to(envelope->message)};
+  }
+
+  control::Message reply_to(const control::Message& request) {
+    if (const auto* hello = std::get_if<control::Hello>(&request)) return greet(*hello);
+    return is_greeted_ ? server_->answers_.message(request) : refuse_ungreeted();
+  }
+
+  control::Message refuse_ungreeted() {
+    is_ending_ = true;
+    return control::Failure{"the first message must be a hello"};
   }
 
   control::Message greet(const control::Hello& hello) {
@@ -134,9 +147,9 @@ class ControlServer::Session {
 
 Result<std::unique_ptr<ControlServer>> ControlServer::create(uv::Loop& loop, UniqueFd listening,
                                                              std::vector<uid_t> allowed,
-                                                             Answer answer) {
+                                                             Answers answers) {
   std::unique_ptr<ControlServer> server(
-      new ControlServer(std::move(listening), std::move(allowed), std::move(answer)));
+      new ControlServer(std::move(listening), std::move(allowed), std::move(answers)));
   server->loop_ = &loop;
   auto poll = uv::Poll::create(
       loop, server->listening_.get(),
@@ -149,8 +162,10 @@ Result<std::unique_ptr<ControlServer>> ControlServer::create(uv::Loop& loop, Uni
   return server;
 }
 
-ControlServer::ControlServer(UniqueFd listening, std::vector<uid_t> allowed, Answer answer)
-    : listening_(std::move(listening)), allowed_(std::move(allowed)), answer_(std::move(answer)) {}
+ControlServer::ControlServer(UniqueFd listening, std::vector<uid_t> allowed, Answers answers)
+    : listening_(std::move(listening)),
+      allowed_(std::move(allowed)),
+      answers_(std::move(answers)) {}
 
 ControlServer::~ControlServer() = default;
 

@@ -7,13 +7,13 @@
 #include <list>
 #include <memory>
 #include <optional>
-#include <span>
 #include <vector>
 
 #include <sys/types.h>
 
 #include "common/control/frame.hpp"
 #include "common/control/messages.hpp"
+#include "common/control/table_view.hpp"
 #include "common/unique_fd.hpp"
 #include "common/uv/loop.hpp"
 #include "common/uv/poll.hpp"
@@ -23,15 +23,17 @@ namespace adit::relay {
 
 class ControlServer {
  public:
-  /// Answers one request of a controller that has said hello; may take what is in it. The bytes are
-  /// those that it was decoded from, borrowed for the call.
-  using Answer =
-      std::function<control::Message(control::Message&&, std::span<const std::uint8_t> body)>;
+  /// How a request of a controller that has said hello is answered.
+  struct Answers {
+    std::function<control::Message(const control::Message&)> message;
+    /// A Check or a Set, whose table is borrowed for the call.
+    std::function<control::Message(const control::TableRequest&)> table;
+  };
 
-  /// Takes `listening`; only processes of a user in `allowed` may speak. `loop` and what `answer`
-  /// uses must outlive this object.
+  /// Takes `listening`; only processes of a user in `allowed` may speak. `loop` and what `answers`
+  /// use must outlive this object.
   static Result<std::unique_ptr<ControlServer>> create(uv::Loop& loop, UniqueFd listening,
-                                                       std::vector<uid_t> allowed, Answer answer);
+                                                       std::vector<uid_t> allowed, Answers answers);
   ~ControlServer();
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
@@ -41,7 +43,7 @@ class ControlServer {
  private:
   class Session;
 
-  ControlServer(UniqueFd listening, std::vector<uid_t> allowed, Answer answer);
+  ControlServer(UniqueFd listening, std::vector<uid_t> allowed, Answers answers);
   void accept();
   void admit(UniqueFd fd);
   void remove(Session& session);
@@ -49,7 +51,7 @@ class ControlServer {
 
   UniqueFd listening_;
   std::vector<uid_t> allowed_;
-  Answer answer_;
+  Answers answers_;
   uv::Loop* loop_ = nullptr;
   uv::Poll poll_;
   std::optional<uv::Timer> resume_;

@@ -165,7 +165,7 @@ HealthChecker::~HealthChecker() = default;
 void HealthChecker::watch(const RouteTable& table) {
   patience_ = std::min(table.settings().timeouts.connect, kMostPatience);
   for (auto& [record, check] : checks_) check.is_wanted = false;
-  for (const auto& route : table.routes()) {
+  for (const auto& route : table.used_routes()) {
     const bool is_checked = route->spec.check != control::HealthCheck::None;
     if (is_checked && route->health) add_targets_of(*route);
   }
@@ -273,7 +273,7 @@ void HealthChecker::arm_timer() {
 
 control::HealthReply describe_health(const RouteTable& table, TimePoint now) {
   control::HealthReply reply;
-  for (const auto& route : table.routes()) {
+  for (const auto& route : table.used_routes()) {
     if (!route->health) continue;
     for (const auto& record : *route->health) {
       reply.targets.push_back(record->report(now));

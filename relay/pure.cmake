@@ -13,6 +13,7 @@ add_library(adit_relay_core STATIC
   proxy_header_reader.cpp
   proxy_protocol.cpp
   refusal_log.cpp
+  route_state.cpp
   route_table.cpp
   server_name.cpp
   table_cache.cpp

@@ -127,9 +127,8 @@ class Relay {
     if (options_.controller_user) allowed.push_back(*options_.controller_user);
     auto control = ControlServer::create(
         loop_, UniqueFd(kControlFd), std::move(allowed),
-        [this](control::Message&& request, std::span<const std::uint8_t> body) {
-          return answer(std::move(request), body);
-        });
+        {[this](const control::Message& request) { return answer(request); },
+         [this](const control::TableRequest& request) { return answer(request); }});
     if (control) {
       control_ = std::move(*control);
     } else {
@@ -138,18 +137,19 @@ class Relay {
     return control_ != nullptr;
   }
 
-  control::Message answer(control::Message&& request, std::span<const std::uint8_t> body) {
-    const auto* check = std::get_if<control::Check>(&request);
-    auto* set = std::get_if<control::Set>(&request);
-    if ((check != nullptr || set != nullptr) && tables_->is_frozen()) {
+  control::Message answer(const control::TableRequest& request) {
+    if (tables_->is_frozen()) {
       return control::Failure{"reloading; try again", /*is_passing=*/true};
     }
-    if (check != nullptr) return tables_->check(check->table);
-    if (set != nullptr) {
-      control::SetReply reply = tables_->set(std::move(*set), control::table_of_set(body));
-      if (reply.problems.empty()) checker_.watch(tables_->table());
-      return reply;
-    }
+    const auto table = control::TableView::parse(request.table);
+    if (!table) return control::Failure{table.error().what};
+    if (!request.is_set) return tables_->check(*table);
+    control::SetReply reply = tables_->set(*table, request.digest);
+    if (reply.problems.empty()) checker_.watch(tables_->table());
+    return reply;
+  }
+
+  control::Message answer(const control::Message& request) {
     if (std::holds_alternative<control::HealthRequest>(request)) {
       return describe_health(tables_->table(), SteadyClock::now());
     }

@@ -4,6 +4,7 @@
 #include <bit>
 #include <functional>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -28,12 +29,8 @@ std::uint32_t hash_of(std::string_view route_name) {
   return hash_of({}, HostPattern::Kind::Exact, route_name);
 }
 
-std::uint32_t hash_of(control::PublicPort port, const HostPattern& pattern) {
-  return hash_of(port, pattern.kind(), pattern.name());
-}
-
-control::PublicPort http_port(const control::Route& spec) {
-  return {spec.http->port, control::Protocol::Http};
+control::PublicPort http_port_of(const control::RouteKey& key) {
+  return {*key.http_port, control::Protocol::Http};
 }
 
 /// Slots for `count` entries: a power of two, at most half taken.
@@ -47,7 +44,7 @@ class HealthBook {
  public:
   explicit HealthBook(const RouteTable* previous) {
     if (previous == nullptr) return;
-    for (const auto& route : previous->routes()) {
+    for (const auto& route : previous->used_routes()) {
       if (!route->health) continue;
       for (const auto& record : *route->health) {
         records_.try_emplace({record->target(), record->check(), record->proxy_protocol()}, record);
@@ -81,126 +78,152 @@ std::unique_ptr<const AccessRules> make_rules(const Rare<control::Access>& acces
 
 }  // namespace
 
-void RouteState::set_bandwidth(const control::RouteLimits& limits) {
-  RouteBandwidth* known = bandwidth();
-  if (known == nullptr) {
-    if (limits.bandwidth == 0 && limits.bandwidth_per_client == 0) return;
-    known = new RouteBandwidth;
-  }
-  known->of_route.store(limits.bandwidth, std::memory_order_relaxed);
-  known->of_client.store(limits.bandwidth_per_client, std::memory_order_relaxed);
-  bandwidth_.store(known, std::memory_order_release);
-}
+// --- building
 
-std::shared_ptr<RouteState> LeavingStates::get(const std::string& name) const {
-  if (const auto known = states_.find(name); known != states_.end()) {
-    if (auto living = known->second.lock()) return living;
-  }
-  return std::make_shared<RouteState>();
-}
-
-void LeavingStates::keep(const std::string& name, const std::shared_ptr<RouteState>& state) {
-  states_[name] = state;
-}
-
-void LeavingStates::drop_unused() {
-  std::erase_if(states_, [](const auto& entry) { return entry.second.expired(); });
-}
-
-Result<std::shared_ptr<const RouteTable>> RouteTable::build(control::Table table,
+Result<std::shared_ptr<const RouteTable>> RouteTable::build(const control::Table& table,
                                                             const RouteTable* previous,
-                                                            LeavingStates& leaving,
+                                                            RouteStates& states,
                                                             std::uint64_t digest) {
   if (const auto problems = find_problems(table); !problems.empty()) {
     return fail(Errc::Invalid, fmt::format("{}", fmt::join(problems, "; ")));
   }
-  return build_checked(std::move(table), previous, leaving, digest);
+  const auto encoded = control::encode_table(table);
+  const auto view = control::TableView::parse(encoded);
+  if (!view) return fail(view.error());
+  return build(*view, previous, states, digest);
 }
 
-std::shared_ptr<const RouteTable> RouteTable::build_checked(control::Table table,
-                                                            const RouteTable* previous,
-                                                            LeavingStates& leaving,
-                                                            std::uint64_t digest) {
-  const std::shared_ptr<RouteTable> built(new RouteTable);
-  built->settings_ = table.settings;
-  built->access_ = make_rules(table.settings.access);
-  built->devices_ = PrefixSet(table.settings.devices);
-  built->revision_ = table.revision;
-  built->digest_ = digest != 0 ? digest : control::digest(table);
-  built->routes_.reserve(table.routes.size());
-  HealthBook health(previous);
-  for (control::Route& spec : table.routes) {
-    const auto* old = previous != nullptr ? previous->find_by_name(spec.name) : nullptr;
-    if (old != nullptr && (*old)->spec == spec) {
-      built->routes_.push_back(*old);
-    } else {
-      auto state = old != nullptr ? (*old)->state : leaving.get(spec.name);
-      auto records = health.records_for(spec);
-      auto rules = make_rules(spec.access);
-      built->routes_.push_back(std::make_shared<const Route>(
-          Route{std::move(spec), std::move(state), std::move(records), std::move(rules)}));
-    }
-  }
+std::shared_ptr<const RouteTable> RouteTable::build(const control::TableView& table,
+                                                    const RouteTable* previous,
+                                                    RouteStates& states, std::uint64_t digest) {
+  const std::shared_ptr<RouteTable> built(new RouteTable(states));
+  built->bytes_.assign(table.bytes().begin(), table.bytes().end());
+  built->view_ = table.in(built->bytes_);
+  built->access_ = make_rules(table.settings().access);
+  built->devices_ = PrefixSet(table.settings().devices);
+  built->digest_ = digest != 0 ? digest : control::digest_of_encoded(built->bytes_);
   built->index_routes();
-  built->collect_ports();
-  leaving.drop_unused();
-  if (previous != nullptr) built->keep_states_of(*previous, leaving);
+  if (previous != nullptr) built->share_with(*previous);
+  built->make_elaborate_ones(previous);
+  states.forget_unused([&](std::string_view name) { return built->contains(name); });
   return built;
 }
 
-void RouteTable::keep_states_of(const RouteTable& previous, LeavingStates& leaving) const {
-  for (const auto& route : previous.routes_) {
-    if (find_by_name(route->spec.name) == nullptr) leaving.keep(route->spec.name, route->state);
-  }
-}
-
 void RouteTable::index_routes() {
-  const auto with_http = static_cast<std::size_t>(std::ranges::count_if(
-      routes_, [](const auto& route) { return route->spec.http.has_value(); }));
-  by_pattern_.resize(slots_for(routes_.size() + with_http));
-  by_name_.resize(slots_for(routes_.size()));
+  std::size_t patterns = 0;
+  std::set<control::PublicPort> ports;
+  for (std::size_t place = 0; place < size(); ++place) {
+    const auto key = view_.key(place);
+    ports.insert(key.port);
+    if (key.http_port) ports.insert(http_port_of(key));
+    patterns += key.http_port ? 2 : 1;
+  }
+  ports_.assign(ports.begin(), ports.end());
+  by_pattern_.resize(slots_for(patterns));
+  by_name_.resize(slots_for(size()));
   const auto insert = [](Slots& slots, std::uint32_t hash, std::uint32_t index) {
     const std::size_t mask = slots.size() - 1;
     std::size_t at = hash & mask;
     while (slots[at].index != 0) at = (at + 1) & mask;
     slots[at] = {hash, index};
   };
-  for (std::uint32_t i = 0; i < routes_.size(); ++i) {
-    const control::Route& spec = routes_[i]->spec;
-    insert(by_pattern_, hash_of(spec.public_port(), spec.pattern), i + 1);
-    if (spec.http) insert(by_pattern_, hash_of(http_port(spec), spec.pattern), i + 1);
-    insert(by_name_, hash_of(spec.name), i + 1);
+  for (std::uint32_t place = 0; place < size(); ++place) {
+    const auto key = view_.key(place);
+    insert(by_pattern_, hash_of(key.port, key.kind(), key.host()), place + 1);
+    if (key.http_port) {
+      insert(by_pattern_, hash_of(http_port_of(key), key.kind(), key.host()), place + 1);
+    }
+    insert(by_name_, hash_of(key.name), place + 1);
   }
 }
 
-void RouteTable::collect_ports() {
-  for (const auto& route : routes_) {
-    ports_.push_back(route->spec.public_port());
-    if (route->spec.http) ports_.push_back(http_port(route->spec));
+/// What is in use in `previous` is in use here: as the same object where it has not changed, so that
+/// its new limits hold where it has.
+void RouteTable::share_with(const RouteTable& previous) {
+  const std::scoped_lock lock(previous.used_mutex_);
+  for (const auto& [old_place, route] : previous.used_) {
+    const auto place = place_of(route->spec.name);
+    if (!place) continue;
+    const auto old_bytes = previous.view_.route_bytes(old_place);
+    const bool is_same = std::ranges::equal(old_bytes, view_.route_bytes(*place));
+    if (!is_same && view_.is_elaborate(*place)) continue;  // made with all of these
+    used_.emplace(static_cast<std::uint32_t>(*place),
+                  is_same ? route : std::make_shared<const Route>(make_route(*place)));
   }
-  std::ranges::sort(ports_);
-  ports_.erase(std::unique(ports_.begin(), ports_.end()), ports_.end());
-  ports_.shrink_to_fit();
 }
+
+/// Checks begin with the table, and large lists are made here and not by a worker whose clients
+/// would wait.
+void RouteTable::make_elaborate_ones(const RouteTable* previous) {
+  std::optional<HealthBook> health;
+  for (std::uint32_t place = 0; place < size(); ++place) {
+    if (!view_.is_elaborate(place) || used_.contains(place)) continue;
+    if (!health) health.emplace(previous);
+    Route route = make_route(place);
+    route.health = health->records_for(route.spec);
+    route.access = make_rules(route.spec.access);
+    used_.emplace(place, std::make_shared<const Route>(std::move(route)));
+  }
+}
+
+Route RouteTable::make_route(std::size_t place) const {
+  control::Route spec = view_.route(place);
+  auto state = states_->get(spec.name);
+  return {std::move(spec), std::move(state), nullptr, nullptr};
+}
+
+// --- what is in use
+
+const std::shared_ptr<const Route>* RouteTable::use(std::size_t place) const {
+  const auto key = static_cast<std::uint32_t>(place);
+  const std::scoped_lock lock(used_mutex_);
+  if (const auto known = used_.find(key); known != used_.end()) return &known->second;
+  Route route = make_route(place);
+  states_->set_bandwidth(*route.state, *route.spec.limits, number_);
+  return &used_.emplace(key, std::make_shared<const Route>(std::move(route))).first->second;
+}
+
+std::vector<std::shared_ptr<const Route>> RouteTable::used_routes() const {
+  std::vector<std::pair<std::uint32_t, std::shared_ptr<const Route>>> used;
+  {
+    const std::scoped_lock lock(used_mutex_);
+    used.assign(used_.begin(), used_.end());
+  }
+  std::ranges::sort(used, {}, [](const auto& each) { return each.first; });
+  std::vector<std::shared_ptr<const Route>> out;
+  out.reserve(used.size());
+  for (auto& [place, route] : used) out.push_back(std::move(route));
+  return out;
+}
+
+void RouteTable::apply_limits() const {
+  for (const auto& route : used_routes()) {
+    states_->set_bandwidth(*route->state, *route->spec.limits, number_);
+  }
+}
+
+// --- looking up
 
 template <class IsIt>
-const std::shared_ptr<const Route>* RouteTable::lookup(const Slots& slots, std::uint32_t hash,
-                                                       IsIt is_it) const {
+std::optional<std::size_t> RouteTable::lookup(const Slots& slots, std::uint32_t hash,
+                                              IsIt is_it) const {
   const std::size_t mask = slots.size() - 1;
   // At most half of the slots are taken, so a free one ends every search.
   for (std::size_t at = hash & mask; slots[at].index != 0; at = (at + 1) & mask) {
-    const auto& route = routes_[slots[at].index - 1];
-    if (slots[at].hash == hash && is_it(route->spec)) return &route;
+    const std::size_t place = slots[at].index - 1;
+    if (slots[at].hash == hash && is_it(view_.key(place))) return place;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 const std::shared_ptr<const Route>* RouteTable::find_pattern(control::PublicPort port,
                                                              HostPattern::Kind kind,
-                                                             std::string_view name) const {
-  return lookup(by_pattern_, hash_of(port, kind, name), [&](const control::Route& spec) {
-    return spec.is_on(port) && spec.pattern.kind() == kind && spec.pattern.name() == name;
-  });
+                                                             std::string_view host) const {
+  const auto place =
+      lookup(by_pattern_, hash_of(port, kind, host), [&](const control::RouteKey& key) {
+        return key.is_on(port) && key.kind() == kind && key.host() == host;
+      });
+  return place ? use(*place) : nullptr;
 }
 
 const std::shared_ptr<const Route>* RouteTable::find(control::PublicPort port,
@@ -217,9 +240,18 @@ const std::shared_ptr<const Route>* RouteTable::find(control::PublicPort port,
   return find_pattern(port, HostPattern::Kind::CatchAll, {});
 }
 
-const std::shared_ptr<const Route>* RouteTable::find_by_name(std::string_view route_name) const {
+std::optional<std::size_t> RouteTable::place_of(std::string_view route_name) const {
   return lookup(by_name_, hash_of(route_name),
-                [&](const control::Route& spec) { return spec.name == route_name; });
+                [&](const control::RouteKey& key) { return key.name == route_name; });
+}
+
+const std::shared_ptr<const Route>* RouteTable::find_by_name(std::string_view route_name) const {
+  const auto place = place_of(route_name);
+  return place ? use(*place) : nullptr;
+}
+
+bool RouteTable::contains(std::string_view route_name) const {
+  return place_of(route_name).has_value();
 }
 
 }  // namespace adit::relay

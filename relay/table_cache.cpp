@@ -15,7 +15,7 @@ namespace adit::relay {
 namespace {
 
 constexpr std::string_view kMagic = "adit-table\n";
-constexpr std::uint16_t kFormat = 3;
+constexpr std::uint16_t kFormat = 4;
 constexpr std::size_t kChecksumBytes = 8;
 
 tl::unexpected<Error> damaged(std::string_view how) {
@@ -63,7 +63,7 @@ Result<CachedTable> decode_table_cache(std::span<const std::uint8_t> file) {
   if (in.u64() != control::checksum(file.first(file.size() - kChecksumBytes))) {
     return damaged("does not match its checksum");
   }
-  auto table = control::decode_table(body);
+  auto table = control::TableView::parse(body);
   if (!table) return fail(table.error().within("the cached route table"));
   return CachedTable{std::move(*table), *digest};
 }

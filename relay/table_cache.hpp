@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "common/control/messages.hpp"
+#include "common/control/table_view.hpp"
 #include "common/result.hpp"
 
 namespace adit::relay {
@@ -22,7 +23,7 @@ namespace adit::relay {
 inline constexpr std::size_t kMaxTableCacheBytes = std::size_t{64} << 20;
 
 struct CachedTable {
-  control::Table table;
+  control::TableView table;  ///< of the file
   std::uint64_t digest = 0;  ///< RouteTable::digest
 };
 
@@ -34,7 +35,7 @@ struct CachedTable {
                                                            std::uint64_t digest);
 
 /// Errc::Protocol for a file that is damaged, cut off, longer than it says, of another format
-/// version, or none of ours: never half a table.
+/// version, or none of ours: never half a table. `file` must outlive what is returned.
 [[nodiscard]] Result<CachedTable> decode_table_cache(std::span<const std::uint8_t> file);
 
 }  // namespace adit::relay

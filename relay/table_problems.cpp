@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <iterator>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -64,13 +65,12 @@ void check_source_addresses(const std::vector<IpAddress>& addresses, Problems& o
   }
 }
 
-void check_settings(const control::Table& table, Problems& out) {
+void check_settings(const control::Settings& settings, bool has_routes, Problems& out) {
   constexpr std::size_t kMostBalancers = 256;  // each client is compared with all of them
-  const control::Settings& settings = table.settings;
   if (settings.accept_proxy.size() > kMostBalancers) {
     out.add(fmt::format("settings: accept_proxy has more than {} networks", kMostBalancers));
   }
-  check_addresses(settings.addresses, !table.routes.empty(), out);
+  check_addresses(settings.addresses, has_routes, out);
   check_source_addresses(settings.source_addresses, out);
   const auto need_some = [&](std::string_view what, auto value) {
     if (value <= decltype(value){}) out.add(fmt::format("settings: {} must be more than 0", what));
@@ -89,8 +89,8 @@ void check_settings(const control::Table& table, Problems& out) {
   }
 }
 
-/// Which of many keys were seen before: one flat array of places, so that 100 000 keys cost one
-/// allocation. `Equal(a, b)` compares the keys of two places.
+/// Which of many keys were seen before: one flat array of places and hashes, so that 100 000 keys
+/// cost one allocation. `Equal(a, b)` compares the keys of two places.
 template <class Equal>
 class Seen {
  public:
@@ -100,16 +100,22 @@ class Seen {
   /// False if an earlier place has an equal key.
   bool insert(std::size_t place, std::size_t hash) {
     const std::size_t mask = places_.size() - 1;
-    std::size_t at = (hash ^ hash >> 32) & mask;
-    for (; places_[at] != 0; at = (at + 1) & mask) {
-      if (equal_(places_[at] - 1, place)) return false;
+    const auto folded = static_cast<std::uint32_t>(hash ^ hash >> 32);
+    std::size_t at = folded & mask;
+    for (; places_[at].number != 0; at = (at + 1) & mask) {
+      if (places_[at].hash == folded && equal_(places_[at].number - 1, place)) return false;
     }
-    places_[at] = static_cast<std::uint32_t>(place + 1);
+    places_[at] = {folded, static_cast<std::uint32_t>(place + 1)};
     return true;
   }
 
  private:
-  std::vector<std::uint32_t> places_;  ///< plus one; 0: free. At most half of them are taken
+  struct Place {
+    std::uint32_t hash = 0;
+    std::uint32_t number = 0;  ///< plus one; 0: free
+  };
+
+  std::vector<Place> places_;  ///< at most half of them are taken
   Equal equal_;
 };
 
@@ -191,42 +197,45 @@ void check_policy(const control::Route& route, Which which, Problems& out) {
   for (const auto& what : problems_of(*route.limits)) out.add(fmt::format("{}: {}", which(), what));
 }
 
-/// One port speaks one protocol; ports that the kernel chooses are two.
-void check_protocols(const std::vector<control::Route>& routes, Problems& out) {
+/// What one route at a time tells of all of them.
+struct Ports {
   std::set<control::PublicPort> seen;
-  for (const control::Route& route : routes) {
-    if (route.port != 0) seen.insert(route.public_port());
-    if (route.http && route.http->port != 0) {
-      seen.insert({route.http->port, control::Protocol::Http});
+
+  void add(const control::RouteKey& key) {
+    if (key.port.number != 0) seen.insert(key.port);
+    if (key.http_port.value_or(0) != 0) seen.insert({*key.http_port, control::Protocol::Http});
+  }
+
+  /// One port speaks one protocol; ports that the kernel chooses are two.
+  void check(Problems& out) const {
+    for (auto port = seen.begin(); port != seen.end(); ++port) {
+      const auto next = std::next(port);
+      if (next == seen.end() || next->number != port->number) continue;
+      out.add(fmt::format("port {}: routes for {} and for {}", port->number,
+                          words_of(port->protocol), words_of(next->protocol)));
     }
   }
-  for (auto port = seen.begin(); port != seen.end(); ++port) {
-    const auto next = std::next(port);
-    if (next == seen.end() || next->number != port->number) continue;
-    out.add(fmt::format("port {}: routes for {} and for {}", port->number, words_of(port->protocol),
-                        words_of(next->protocol)));
-  }
-}
+};
 
-}  // namespace
-
-std::vector<std::string> find_problems(const control::Table& table) {
+/// `key(i)` and `route(i)`, valid until the next call, are those of a table of `count` routes.
+template <class Key, class RouteAt>
+std::vector<std::string> find_problems_of(const control::Settings& settings, std::size_t count,
+                                          Key key, RouteAt route_at) {
   Problems out;
-  check_settings(table, out);
-  const auto& routes = table.routes;
-  check_protocols(routes, out);
+  check_settings(settings, count > 0, out);
+  Ports ports;
+  for (std::size_t i = 0; i < count; ++i) ports.add(key(i));
+  ports.check(out);
   const std::hash<std::string_view> hash;
-  Seen names(routes.size(),
-             [&](std::size_t a, std::size_t b) { return routes[a].name == routes[b].name; });
-  Seen patterns(routes.size(), [&](std::size_t a, std::size_t b) {
-    return routes[a].public_port() == routes[b].public_port() &&
-           routes[a].pattern == routes[b].pattern;
+  Seen names(count, [&](std::size_t a, std::size_t b) { return key(a).name == key(b).name; });
+  Seen patterns(count, [&](std::size_t a, std::size_t b) {
+    return key(a).port == key(b).port && key(a).pattern == key(b).pattern;
   });
-  Seen http_patterns(routes.size(), [&](std::size_t a, std::size_t b) {
-    return routes[a].http->port == routes[b].http->port && routes[a].pattern == routes[b].pattern;
+  Seen http_patterns(count, [&](std::size_t a, std::size_t b) {
+    return key(a).http_port == key(b).http_port && key(a).pattern == key(b).pattern;
   });
-  for (std::size_t i = 0; i < table.routes.size(); ++i) {
-    const control::Route& route = table.routes[i];
+  for (std::size_t i = 0; i < count; ++i) {
+    const control::Route& route = route_at(i);
     const auto which = [&] { return fmt::format("route {} ({})", i + 1, route.pattern); };
     if (route.name.empty()) out.add(fmt::format("{}: no name", which()));
     if (!names.insert(i, hash(route.name)) && !route.name.empty()) {
@@ -247,6 +256,26 @@ std::vector<std::string> find_problems(const control::Table& table) {
     check_policy(route, which, out);
   }
   return out.take();
+}
+
+}  // namespace
+
+std::vector<std::string> find_problems(const control::TableView& table) {
+  std::optional<control::Route> scratch;
+  if (table.size() > 0) scratch = table.route(0);
+  return find_problems_of(
+      table.settings(), table.size(), [&](std::size_t i) { return table.key(i); },
+      [&](std::size_t i) -> const control::Route& {
+        table.read_route(i, *scratch);
+        return *scratch;
+      });
+}
+
+std::vector<std::string> find_problems(const control::Table& table) {
+  return find_problems_of(
+      table.settings, table.routes.size(),
+      [&](std::size_t i) { return control::key_of(table.routes[i]); },
+      [&](std::size_t i) -> const control::Route& { return table.routes[i]; });
 }
 
 }  // namespace adit::relay

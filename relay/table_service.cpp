@@ -34,15 +34,11 @@ std::string problem_of(const control::ListenAddress& address, const Error& error
                      is_http ? "; relay: {http_port: off} does without plain HTTP" : "");
 }
 
-control::Table empty_table() {
-  return {};
-}
-
 }  // namespace
 
 TableService::TableService(Parts parts)
     : parts_(std::move(parts)),
-      table_(*RouteTable::build(empty_table(), nullptr, leaving_)),
+      table_(*RouteTable::build(control::Table{}, nullptr, states_)),
       retry_timer_(*parts_.loop, [this] { retry(); }),
       held_timer_(*parts_.loop, [this] { release_held(); }),
       previous_timer_(*parts_.loop, [this] { forget_previous(); }) {
@@ -57,37 +53,34 @@ void TableService::on_all_workers(
 
 // --- check and set
 
-control::CheckReply TableService::check(const control::Table& table) {
+control::CheckReply TableService::check(const control::TableView& table) {
   control::CheckReply reply{find_problems(table)};
   if (!reply.problems.empty()) return reply;
   reply.problems = bind_all(addresses_of(table));
   return reply;
 }
 
-control::SetReply TableService::set(control::Set&& request, std::span<const std::uint8_t> encoded) {
-  control::Table& table = request.table;
+control::SetReply TableService::set(const control::TableView& table, std::uint64_t digest) {
   control::SetReply reply{find_problems(table), {}, table_->revision()};
   if (!reply.problems.empty()) return reply;
   const Addresses wanted = addresses_of(table);
   reply.problems = bind_all(wanted);
   if (!reply.problems.empty()) return reply;
-  std::vector<std::uint8_t> own;
-  if (encoded.empty()) encoded = own = control::encode_table(table);
-  auto built = RouteTable::build_checked(std::move(table), table_.get(), leaving_, request.digest);
+  auto built = RouteTable::build(table, table_.get(), states_, digest);
   apply_settings(built->settings());
   for (auto& [address, port] : ports_) port.is_needed = wanted.contains(address);
   swap_table(std::move(built));
   listen_where_needed();
   close_unneeded_ports();
-  write_cache(encoded);
+  write_cache();
   if (cache_problem_.empty()) parts_.supervisor->report(LinkType::TableChanged);
   auto warnings = problems_of_ports();
   if (!cache_problem_.empty()) warnings.push_back(cache_problem_);
   reply.warning = fmt::format("{}", fmt::join(warnings, "; "));
   reply.revision = table_->revision();
   log::info("relay: route table live revision={} routes={}", table_->revision(),
-            table_->routes().size());
-  // A large table leaves large holes behind: its wire form, its decoded form, the table before.
+            table_->size());
+  // A large table leaves large holes behind: its wire form, and the table before.
   ::malloc_trim(0);
   return reply;
 }
@@ -112,16 +105,20 @@ void TableService::swap_table(std::shared_ptr<const RouteTable> table) {
     previous_ = before;
     previous_timer_.start(std::max(before->settings().timeouts.hello, Milliseconds{1}));
   }
-  for (const auto& route : table_->routes()) route->state->set_bandwidth(*route->spec.limits);
-  WorkerUpdate update{table_, previous_, {}, 0};
+  table_->apply_limits();
+  WorkerUpdate update{table_, previous_, 0};
   for (const auto& [address, port] : ports_) {
     const bool is_chosen = address.port == 0 && address.protocol == control::Protocol::Tls;
     if (is_chosen && port.is_needed) update.chosen_https_port = port.bound;
   }
-  for (const auto& route : before->routes()) {
-    if (table_->find_by_name(route->spec.name) == nullptr) update.removed.push_back(route);
-  }
   on_all_workers([&](Worker& worker, std::size_t) { worker.update(update); });
+  // Only now does no worker find a route in the table before that it has not found until then.
+  std::vector<std::shared_ptr<const Route>> removed;
+  for (const auto& route : before->used_routes()) {
+    if (!table_->contains(route->spec.name)) removed.push_back(route);
+  }
+  if (removed.empty()) return;
+  on_all_workers([&](Worker& worker, std::size_t) { worker.drain_removed(removed); });
 }
 
 void TableService::forget_previous() {
@@ -131,11 +128,11 @@ void TableService::forget_previous() {
 
 // --- the cache
 
-void TableService::write_cache(std::span<const std::uint8_t> encoded) {
+void TableService::write_cache() {
   const std::string& path = parts_.cache_path;
   cache_problem_.clear();
   auto written =
-      os::write_file_atomically(path, encode_table_cache(encoded, table_->digest()), 0600);
+      os::write_file_atomically(path, encode_table_cache(table_->encoded(), table_->digest()), 0600);
   if (written) return;
   cache_problem_ = fmt::format("cache not written: {}", written.error().what);
   // An older table must not come back with a restart: rather none until the controller is asked.
@@ -154,11 +151,12 @@ std::shared_ptr<const RouteTable> TableService::read_cache() {
   auto file = os::read_file(parts_.cache_path, kMaxTableCacheBytes);
   if (!file && file.error().code == Errc::NotFound) return nullptr;
   if (!file) return unusable(file.error());
-  auto cached = decode_table_cache(*file);
+  const auto cached = decode_table_cache(*file);
   if (!cached) return unusable(cached.error());
-  auto built = RouteTable::build(std::move(cached->table), table_.get(), leaving_, cached->digest);
-  if (!built) return unusable(built.error());
-  return std::move(*built);
+  if (const auto problems = find_problems(cached->table); !problems.empty()) {
+    return unusable({Errc::Invalid, fmt::format("{}", fmt::join(problems, "; ")), 0});
+  }
+  return RouteTable::build(cached->table, table_.get(), states_, cached->digest);
 }
 
 void TableService::load_cache() {
@@ -170,7 +168,7 @@ void TableService::load_cache() {
   apply_settings(cached->settings());
   swap_table(std::move(cached));
   log::info("relay: cached route table live revision={} routes={}", table_->revision(),
-            table_->routes().size());
+            table_->size());
 }
 
 void TableService::follow_cache() {
@@ -210,13 +208,14 @@ TableService::Addresses TableService::addresses_of(const control::Settings& sett
   return addresses;
 }
 
-TableService::Addresses TableService::addresses_of(const control::Table& table) {
+TableService::Addresses TableService::addresses_of(const control::TableView& table) {
   std::set<control::PublicPort> ports;
-  for (const control::Route& route : table.routes) {
-    ports.insert(route.public_port());
-    if (route.http) ports.insert({route.http->port, control::Protocol::Http});
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const control::RouteKey key = table.key(i);
+    ports.insert(key.port);
+    if (key.http_port) ports.insert({*key.http_port, control::Protocol::Http});
   }
-  return addresses_of(table.settings, std::vector(ports.begin(), ports.end()));
+  return addresses_of(table.settings(), std::vector(ports.begin(), ports.end()));
 }
 
 Result<void> TableService::bind(const control::ListenAddress& address) {
@@ -358,13 +357,16 @@ void TableService::fill(control::Stats& stats) const {
   for (const auto& [address, port] : ports_) {
     if (port.is_needed) stats.listeners.push_back({address, port.bound, port.problem});
   }
-  stats.routes.reserve(table_->routes().size());
-  for (const auto& route : table_->routes()) {
-    const RouteState& state = *route->state;
-    stats.routes.push_back({route->spec.name, state.active.load(std::memory_order_relaxed),
-                            state.connections.load(std::memory_order_relaxed),
-                            state.bytes_to_target.load(std::memory_order_relaxed),
-                            state.bytes_to_client.load(std::memory_order_relaxed)});
+  stats.routes.reserve(table_->size());
+  for (std::size_t place = 0; place < table_->size(); ++place) {
+    control::RouteStats& route = stats.routes.emplace_back();
+    route.name = table_->name_of(place);
+    const auto state = states_.find(route.name);
+    if (!state) continue;  // nobody has asked for it yet
+    route.active = state->active.load(std::memory_order_relaxed);
+    route.connections = state->connections.load(std::memory_order_relaxed);
+    route.bytes_to_target = state->bytes_to_target.load(std::memory_order_relaxed);
+    route.bytes_to_client = state->bytes_to_client.load(std::memory_order_relaxed);
   }
 }
 

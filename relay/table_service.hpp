@@ -61,15 +61,14 @@ class TableService {
   std::shared_ptr<const Route> route_of_moved(const std::string& name,
                                               std::span<const std::uint8_t> own);
   /// Adds what another process counted for the live table's routes.
-  void inherit(std::span<const control::RouteStats> routes) const;
+  void inherit(std::span<const control::RouteStats> routes);
 
   /// check() and set() must not be called.
   [[nodiscard]] bool is_frozen() const { return mode_ == Mode::Frozen; }
 
-  control::CheckReply check(const control::Table& table);
-  /// Takes the table out of `request`. `encoded` is control::table_of_set of the message that it
-  /// came in, or empty; borrowed for the call, it is what the cache gets without encoding it anew.
-  control::SetReply set(control::Set&& request, std::span<const std::uint8_t> encoded);
+  control::CheckReply check(const control::TableView& table);
+  /// `digest`: see control::Set.
+  control::SetReply set(const control::TableView& table, std::uint64_t digest);
 
   /// The live table.
   [[nodiscard]] const RouteTable& table() const { return *table_; }
@@ -94,9 +93,9 @@ class TableService {
 
   static Addresses addresses_of(const control::Settings& settings,
                                 std::span<const control::PublicPort> ports);
-  static Addresses addresses_of(const control::Table& table);
+  static Addresses addresses_of(const control::TableView& table);
   std::shared_ptr<const RouteTable> read_cache();
-  void write_cache(std::span<const std::uint8_t> encoded);
+  void write_cache();
   void swap_table(std::shared_ptr<const RouteTable> table);
   void apply_settings(const control::Settings& settings);
   void forget_previous();
@@ -116,7 +115,7 @@ class TableService {
 
   Parts parts_;
   Mode mode_ = Mode::Loading;
-  LeavingStates leaving_;
+  RouteStates states_;  // before the tables, which it outlives
   std::shared_ptr<const RouteTable> table_;
   std::shared_ptr<const RouteTable> previous_;  ///< had ports that a later table removed, or null
   std::string cache_problem_;                   ///< why the live table is not in the cache

@@ -108,9 +108,12 @@ void Worker::update(const WorkerUpdate& update) {
   sources_.set(table_->settings().source_addresses);
   // A route that came back while its connections drained keeps them.
   std::erase_if(draining_, [&](const auto& each) {
-    return table_->find_by_name(each.second.route->spec.name) != nullptr;
+    return table_->contains(each.second.route->spec.name);
   });
-  for (const auto& route : update.removed) {
+}
+
+void Worker::drain_removed(const std::vector<std::shared_ptr<const Route>>& routes) {
+  for (const auto& route : routes) {
     if (route->state->active.load(std::memory_order_relaxed) > 0) drain(route);
   }
 }
@@ -289,7 +292,7 @@ std::shared_ptr<const Route> Worker::find_route(control::PublicPort port, const 
   // route is.
   const auto* found = previous_->find(port, name);
   if (found == nullptr) return nullptr;
-  if (table_->find_by_name((*found)->spec.name) == nullptr) drain(*found);
+  if (!table_->contains((*found)->spec.name)) drain(*found);
   return *found;
 }
 

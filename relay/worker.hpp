@@ -73,7 +73,6 @@ struct WorkerUpdate {
   std::shared_ptr<const RouteTable> table;
   /// Serves clients that were queued on a listener that `table` does not have any more; null: none.
   std::shared_ptr<const RouteTable> previous;
-  std::vector<std::shared_ptr<const Route>> removed;  ///< in `previous`, not in `table`
   std::uint16_t chosen_https_port = 0;  ///< which the kernel chose for the port 0 of TLS; 0: none
 };
 
@@ -97,6 +96,8 @@ class Worker {
   // --- on the worker's thread, by post()
 
   void update(const WorkerUpdate& update);
+  /// After it: `routes` are not in the table any more.
+  void drain_removed(const std::vector<std::shared_ptr<const Route>>& routes);
 
   /// Drops what `update` kept of the table before.
   void forget_previous() { previous_.reset(); }

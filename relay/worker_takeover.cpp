@@ -25,7 +25,8 @@ void Worker::save(const Connection& connection, ConnectionState& state,
   const auto& route = connection.route();
   if (!route) return;
   const auto* live = table_->find_by_name(route->spec.name);
-  if (live != nullptr && *live == route) return;
+  const bool is_live = live != nullptr && (*live == route || (*live)->spec == route->spec);
+  if (is_live) return;
   control::Table own;
   own.routes.push_back(route->spec);
   state.own_route = control::encode_table(own);

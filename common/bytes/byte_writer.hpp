@@ -23,6 +23,15 @@ class ByteWriter {
 
   void u64(std::uint64_t value) { integer(value, 8); }
 
+  /// The last `size` (1 to 8) bytes of `value`.
+  void integer(std::uint64_t value, std::size_t size) {
+    const std::size_t at = buffer_.size();
+    buffer_.resize(at + size);
+    for (std::size_t i = 0; i < size; ++i) {
+      buffer_[at + i] = static_cast<std::uint8_t>(value >> (8 * (size - 1 - i)));
+    }
+  }
+
   void bytes(std::span<const std::uint8_t> data) {
     buffer_.insert(buffer_.end(), data.begin(), data.end());
   }
@@ -49,14 +58,6 @@ class ByteWriter {
   [[nodiscard]] std::vector<std::uint8_t> take() { return std::exchange(buffer_, {}); }
 
  private:
-  void integer(std::uint64_t value, std::size_t size) {
-    const std::size_t at = buffer_.size();
-    buffer_.resize(at + size);
-    for (std::size_t i = 0; i < size; ++i) {
-      buffer_[at + i] = static_cast<std::uint8_t>(value >> (8 * (size - 1 - i)));
-    }
-  }
-
   std::vector<std::uint8_t> buffer_;
 };
 

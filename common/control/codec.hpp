@@ -2,7 +2,7 @@
 //
 //   message = type u16 | id u32 | field*
 //   field   = tag u16 | length u32 | value         (network byte order; a struct is a value of
-//   fields)
+//                                                   fields, a number has 1 to 8 bytes)
 //
 // Unknown tags are skipped, missing ones keep their default: that is how versions N and N−1
 // understand each other. A tag is never used again for something else. PURE.
@@ -32,11 +32,6 @@ std::vector<std::uint8_t> encode(const Envelope& envelope);
 /// is a Failure message of its own (so that the caller can answer it), not an error.
 Result<Envelope> decode(std::span<const std::uint8_t> body);
 
-/// The encoded table in `body`, a frame's that decodes to a Set: borrowed from it, and what
-/// decode_table makes the table of the Set from. Empty for any other body, and for a Set that names
-/// its table more than once.
-std::span<const std::uint8_t> table_of_set(std::span<const std::uint8_t> body);
-
 /// A table alone, as it stands in the relay's cache.
 std::vector<std::uint8_t> encode_table(const Table& table);
 Result<Table> decode_table(std::span<const std::uint8_t> bytes);
@@ -44,6 +39,9 @@ Result<Table> decode_table(std::span<const std::uint8_t> bytes);
 /// A checksum of the encoded table without its revision: equal for tables that do the same, on
 /// machines of one byte order (it never leaves the machine) and for one version of the program.
 std::uint64_t digest(const Table& table);
+
+/// The same of a table that encode_table made.
+std::uint64_t digest_of_encoded(std::span<const std::uint8_t> table);
 
 /// Tells bytes from others by accident (damage, another table), not by intent. Never 0.
 std::uint64_t checksum(std::span<const std::uint8_t> bytes);

@@ -296,21 +296,4 @@ Result<Envelope> decode(std::span<const std::uint8_t> body) {
   return Envelope{*id, std::move(*message)};
 }
 
-std::span<const std::uint8_t> table_of_set(std::span<const std::uint8_t> body) {
-  ByteReader in(body);
-  const auto type = in.u16();
-  const auto id = in.u32();
-  if (!id || *type != static_cast<std::uint16_t>(MessageType::Set)) return {};
-  Bytes table;
-  std::size_t count = 0;
-  const bool is_whole =
-      for_each_field(*in.bytes(in.remaining()), [&](std::uint16_t tag, Bytes value) {
-        if (tag != 1) return true;
-        table = value;
-        ++count;
-        return true;
-      });
-  return is_whole && count == 1 ? table : Bytes{};
-}
-
 }  // namespace adit::control

@@ -61,12 +61,70 @@ bool read(Bytes bytes, AlpnTarget& out) {
   });
 }
 
-std::optional<Route> read_route(Bytes bytes) {
+bool read(Bytes bytes, Timeouts& out) {
+  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
+    switch (tag) {
+      case 1:
+        return read(value, out.hello);
+      case 2:
+        return read(value, out.connect);
+      case 3:
+        return read(value, out.hold);
+      case 4:
+        return read(value, out.idle);
+      case 5:
+        return read(value, out.half_closed);
+      default:
+        return true;
+    }
+  });
+}
+
+}  // namespace
+
+bool read(Bytes bytes, Settings& out) {
+  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
+    switch (tag) {
+      case 1:
+        return append(value, out.addresses);
+      case 2:
+        return read(value, out.timeouts);
+      case 3:
+        return read(value, out.limits);
+      case 4:
+        return read(value, out.privacy, Privacy::None);
+      case 5:
+        return read(value, out.accept_proxy.emplace_back());
+      case 6:
+        return append(value, out.source_addresses);
+      case 7:
+        return read(value, out.access);
+      case 8:
+        return append(value, out.devices);
+      case 9:
+        return read(value, out.tunnel);
+      default:
+        return true;
+    }
+  });
+}
+
+Route empty_route() {
   static const HostPattern catch_all = *HostPattern::parse("*");
+  return {.name = {}, .pattern = catch_all, .port = 443, .site = {}, .targets = {}};
+}
+
+bool read(Bytes bytes, Route& route) {
+  // What it was before is forgotten, but its memory is used again.
+  Route fresh = empty_route();
+  for (auto text : {&Route::name, &Route::site}) {
+    (route.*text).clear();
+    (fresh.*text).swap(route.*text);
+  }
+  route.targets.clear();
+  fresh.targets.swap(route.targets);
+  route = std::move(fresh);
   bool has_pattern = false;
-  std::optional<Route> out(
-      Route{.name = {}, .pattern = catch_all, .port = 443, .site = {}, .targets = {}});
-  Route& route = *out;
   const bool is_whole = for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
     switch (tag) {
       case 1:
@@ -108,57 +166,8 @@ std::optional<Route> read_route(Bytes bytes) {
         return true;
     }
   });
-  if (!is_whole || !has_pattern) return std::nullopt;
-  return out;
+  return is_whole && has_pattern;
 }
-
-bool read(Bytes bytes, Timeouts& out) {
-  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
-    switch (tag) {
-      case 1:
-        return read(value, out.hello);
-      case 2:
-        return read(value, out.connect);
-      case 3:
-        return read(value, out.hold);
-      case 4:
-        return read(value, out.idle);
-      case 5:
-        return read(value, out.half_closed);
-      default:
-        return true;
-    }
-  });
-}
-
-bool read(Bytes bytes, Settings& out) {
-  return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
-    switch (tag) {
-      case 1:
-        return append(value, out.addresses);
-      case 2:
-        return read(value, out.timeouts);
-      case 3:
-        return read(value, out.limits);
-      case 4:
-        return read(value, out.privacy, Privacy::None);
-      case 5:
-        return read(value, out.accept_proxy.emplace_back());
-      case 6:
-        return append(value, out.source_addresses);
-      case 7:
-        return read(value, out.access);
-      case 8:
-        return append(value, out.devices);
-      case 9:
-        return read(value, out.tunnel);
-      default:
-        return true;
-    }
-  });
-}
-
-}  // namespace
 
 bool read(Bytes bytes, ListenAddress& out) {
   return for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
@@ -205,12 +214,8 @@ bool read(Bytes bytes, Table& out) {
         return read(value, out.revision);
       case 2:
         return read(value, out.settings);
-      case 3: {
-        auto route = read_route(value);
-        if (!route) return false;
-        out.routes.push_back(std::move(*route));
-        return true;
-      }
+      case 3:
+        return read(value, out.routes.emplace_back(empty_route()));
       default:
         return true;
     }

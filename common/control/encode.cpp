@@ -1,9 +1,11 @@
 // Values -> bytes: one `write` for each struct, whose tags are those of `read` in decode.cpp.
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <span>
 #include <variant>
 
+#include "common/bytes/byte_reader.hpp"
 #include "common/bytes/byte_writer.hpp"
 #include "common/control/codec.hpp"
 #include "common/control/connection_codec.hpp"
@@ -344,9 +346,16 @@ std::vector<std::uint8_t> encode_table(const Table& table) {
 
 std::uint64_t digest(const Table& table) {
   const auto encoded = encode_table(table);
+  return digest_of_encoded(encoded);
+}
+
+std::uint64_t digest_of_encoded(std::span<const std::uint8_t> table) {
   // The revision is the first field: a tag, a length and a number.
-  constexpr std::size_t kRevisionField = 6 + sizeof(Table::revision);
-  return checksum(std::span(encoded).subspan(kRevisionField));
+  constexpr std::size_t kHeader = 6;
+  ByteReader in(table);
+  static_cast<void>(in.u16());
+  const std::size_t revision = in.u32().value_or(0);
+  return checksum(table.subspan(std::min(table.size(), kHeader + revision)));
 }
 
 std::uint64_t checksum(std::span<const std::uint8_t> bytes) {

@@ -2,7 +2,7 @@
 // decode.cpp and decode_table.cpp, whose `read` for each struct has the tags of `write` in
 // encode.cpp. No read goes past its bytes; false: cut off or out of range.
 //
-//   field: tag(2) length(4) value(length)        integers in network byte order
+//   field: tag(2) length(4) value(length)        numbers in network byte order
 #pragma once
 
 #include <cstdint>
@@ -42,9 +42,11 @@ bool for_each_field(Bytes bytes, OnField on_field) {
   return true;
 }
 
+/// 1 to 8 bytes; who writes leaves zeros in front away.
 inline bool read(Bytes bytes, std::uint64_t& out) {
-  if (bytes.size() != 8) return false;
-  out = *ByteReader(bytes).u64();
+  if (bytes.empty() || bytes.size() > sizeof out) return false;
+  out = 0;
+  for (const std::uint8_t byte : bytes) out = out << 8 | byte;
   return true;
 }
 
@@ -83,6 +85,9 @@ inline bool read(Bytes bytes, IpAddress& out) {
   return true;
 }
 
+/// What `read` makes a route from.
+Route empty_route();  // decode_table.cpp
+
 /// A whole prefix without host bits; decode_policy.cpp.
 bool read(Bytes bytes, IpPrefix& out);
 
@@ -112,6 +117,8 @@ bool read(Bytes bytes, Rare<T>& out) {
 // Structs that others hold.
 bool read(Bytes bytes, ListenAddress& out);  // decode_table.cpp
 bool read(Bytes bytes, Limits& out);         //
+bool read(Bytes bytes, Settings& out);       //
+bool read(Bytes bytes, Route& out);          //
 bool read(Bytes bytes, Table& out);          //
 bool read(Bytes bytes, Access& out);         // decode_policy.cpp
 bool read(Bytes bytes, RouteLimits& out);    //

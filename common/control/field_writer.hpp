@@ -1,9 +1,11 @@
 // FieldWriter: the fields of one control message or struct, as bytes. Only for the encode*.cpp
 // files, whose `write` for each struct has the tags of `read` in the decode*.cpp files.
 //
-//   field: tag(2) length(4) value(length)        integers in network byte order
+//   field: tag(2) length(4) value(length)        numbers in network byte order, without leading zeros
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <string_view>
 
@@ -18,8 +20,9 @@ class FieldWriter {
   explicit FieldWriter(ByteWriter& out) : out_(out) {}
 
   void number(std::uint16_t tag, std::uint64_t value) {
-    header(tag, 8);
-    out_.u64(value);
+    const std::size_t bytes = std::max<std::size_t>((std::bit_width(value) + 7) / 8, 1);
+    header(tag, bytes);
+    out_.integer(value, bytes);
   }
 
   void number_unless_0(std::uint16_t tag, std::uint64_t value) {

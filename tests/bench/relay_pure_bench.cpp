@@ -92,16 +92,16 @@ control::Table large_table() {
 
 void measure_routes() {
   const control::Table values = large_table();
-  LeavingStates leaving;
+  RouteStates states;
   const std::size_t before = heap_bytes();
   auto begin = cpu_time();
-  const auto table = RouteTable::build(values, nullptr, leaving).value();
+  const auto table = RouteTable::build(values, nullptr, states).value();
   std::chrono::duration<double, std::milli> took = cpu_time() - begin;
   std::printf("%-58s %9.1f ms\n", "build a table of 100 000 routes", took.count());
   std::printf("%-58s %9zu bytes\n", "memory of a route, everything included",
               (heap_bytes() - before) / kRoutes);
   begin = cpu_time();
-  const auto again = RouteTable::build(values, table.get(), leaving).value();
+  const auto again = RouteTable::build(values, table.get(), states).value();
   took = cpu_time() - begin;
   std::printf("%-58s %9.1f ms\n", "build it again with nothing changed", took.count());
 
@@ -134,8 +134,8 @@ auto step(const char* what, Work work) {
 /// What a relay does with a Set, step by step, on top of a table of other routes of the same names.
 void measure_push() {
   control::Table values = large_table();
-  LeavingStates leaving;
-  auto before = RouteTable::build(values, nullptr, leaving).value();
+  RouteStates states;
+  auto before = RouteTable::build(values, nullptr, states).value();
   for (control::Route& route : values.routes) route.targets.front().endpoint.port = 8443;
   const auto stream = control::frame(control::encode({1, control::Set{values, 1}}));
   std::printf("push of 100 000 routes: %zu bytes\n", stream.size());
@@ -147,17 +147,17 @@ void measure_push() {
     }
     return reader.next().value().value();
   });
-  auto envelope = step("decode", [&] { return control::decode(body).value(); });
-  auto& set = std::get<control::Set>(envelope.message);
-  sink += step("find problems", [&] { return find_problems(set.table).size(); });
+  const auto request = control::read_table_request(body).value().value();
+  const auto view =
+      step("parse", [&] { return control::TableView::parse(request.table).value(); });
+  sink += step("find problems", [&] { return find_problems(view).size(); });
   auto table = step("build", [&] {
-    return RouteTable::build_checked(std::move(set.table), before.get(), leaving, set.digest);
+    return RouteTable::build(view, before.get(), states, request.digest);
   });
   step("free the table before", [&] { return std::exchange(before, nullptr) != nullptr; });
-  const auto encoded = control::table_of_set(body);
-  sink += step("encode the cache", [&] { return encode_table_cache(encoded, 1).size(); });
-  sink += step("checksum", [&] { return control::checksum(encoded); });
-  sink += table->routes().size();
+  sink += step("encode the cache", [&] { return encode_table_cache(table->encoded(), 1).size(); });
+  sink += step("checksum", [&] { return control::checksum(table->encoded()); });
+  sink += table->size();
 }
 
 void measure_admission_and_timers() {

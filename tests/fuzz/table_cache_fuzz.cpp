@@ -1,5 +1,6 @@
-// Any bytes as a cache file, and as the table of one whose header is right: an error or a table
-// that writes and reads as itself.
+// Any bytes as a cache file, as a table, and as a message that may carry one: an error, or a table
+// that is the same by whichever way it is read.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <span>
@@ -10,20 +11,58 @@
 
 namespace {
 
-void check(const adit::control::Table& table) {
+using Bytes = std::span<const std::uint8_t>;
+
+void require(bool is_so) {
+  if (!is_so) std::abort();
+}
+
+void check_keys(const adit::control::TableView& view, const adit::control::Table& table) {
+  require(view.size() == table.routes.size() && view.settings() == table.settings);
+  for (std::size_t i = 0; i < view.size(); ++i) {
+    const auto key = view.key(i);
+    const auto want = adit::control::key_of(table.routes[i]);
+    require(view.route(i) == table.routes[i]);
+    require(key.name == want.name && key.pattern == want.pattern && key.port == want.port &&
+            key.http_port == want.http_port);
+    require(key.kind() == table.routes[i].pattern.kind());
+    require(key.host() == table.routes[i].pattern.name());
+  }
+}
+
+void check(const adit::control::TableView& view, const adit::control::Table& table) {
   using namespace adit::relay;
-  const auto again = decode_table_cache(encode_table_cache(table, 1));
-  if (!again || again->table != table || again->digest != 1) std::abort();
-  LeavingStates leaving;
-  const bool is_good = find_problems(table).empty();
-  if (RouteTable::build(table, nullptr, leaving).has_value() != is_good) std::abort();
+  check_keys(view, table);
+  const auto file = encode_table_cache(view.bytes(), 1);
+  const auto again = decode_table_cache(file);
+  require(again && std::ranges::equal(again->table.bytes(), view.bytes()) && again->digest == 1);
+  const auto problems = find_problems(view);
+  require(problems == find_problems(table));
+  if (!problems.empty()) return;
+  RouteStates states;
+  const auto built = RouteTable::build(view, nullptr, states);
+  for (std::size_t i = 0; i < view.size(); ++i) {
+    const auto* found = built->find_by_name(built->name_of(i));
+    require(found != nullptr && (*found)->spec == table.routes[i]);
+  }
+}
+
+void check_table(Bytes bytes) {
+  const auto view = adit::control::TableView::parse(bytes);
+  const auto table = adit::control::decode_table(bytes);
+  if (view) {
+    require(table.has_value());
+    check(*view, *table);
+  }
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::span bytes(data, size);
-  if (const auto cached = adit::relay::decode_table_cache(bytes)) check(cached->table);
-  if (const auto table = adit::control::decode_table(bytes)) check(*table);
+  const Bytes bytes(data, size);
+  if (const auto cached = adit::relay::decode_table_cache(bytes)) check_table(cached->table.bytes());
+  check_table(bytes);
+  const auto request = adit::control::read_table_request(bytes);
+  if (request && *request) check_table((*request)->table);
   return 0;
 }

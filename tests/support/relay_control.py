@@ -52,7 +52,9 @@ def fields(body):
 
 
 def as_number(value):
-    return struct.unpack(">Q", value)[0]
+    if not 1 <= len(value) <= 8:
+        raise ValueError("a number has 1 to 8 bytes")
+    return int.from_bytes(value, "big")
 
 
 def as_address(value):

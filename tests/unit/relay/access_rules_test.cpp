@@ -109,16 +109,16 @@ TEST_CASE("route_table: only a route with access has rules", "[relay]") {
   control::Table table = test::make_table(
       {test::make_route("host/a", "a.example.com"), test::make_route("host/b", "b.example.com")});
   table.routes[1].access = Access{.deny = {net("192.0.2.0/24")}};
-  LeavingStates leaving;
-  const auto built = RouteTable::build(table, nullptr, leaving).value();
+  RouteStates states;
+  const auto built = RouteTable::build(table, nullptr, states).value();
   CHECK(built->access() == nullptr);
   CHECK((*built->find_by_name("host/a"))->access == nullptr);
   REQUIRE((*built->find_by_name("host/b"))->access != nullptr);
   // Another list is another route; the same list is not.
-  const auto same = RouteTable::build(table, built.get(), leaving).value();
+  const auto same = RouteTable::build(table, built.get(), states).value();
   CHECK(*same->find_by_name("host/b") == *built->find_by_name("host/b"));
   table.routes[1].access = Access{.deny = {net("192.0.2.0/25")}};
-  const auto other = RouteTable::build(table, built.get(), leaving).value();
+  const auto other = RouteTable::build(table, built.get(), states).value();
   CHECK(*other->find_by_name("host/b") != *built->find_by_name("host/b"));
   CHECK((*other->find_by_name("host/b"))->state == (*built->find_by_name("host/b"))->state);
 }

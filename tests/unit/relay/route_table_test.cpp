@@ -1,6 +1,8 @@
 #include "relay/route_table.hpp"
 
+#include <array>
 #include <string>
+#include <thread>
 
 #include "common/control/codec.hpp"
 #include "tests/support/catch.hpp"
@@ -12,9 +14,9 @@ namespace {
 using test::make_route;
 using test::make_table;
 
-std::shared_ptr<const RouteTable> build(const control::Table& table, LeavingStates& leaving,
+std::shared_ptr<const RouteTable> build(const control::Table& table, RouteStates& states,
                                         const RouteTable* previous = nullptr) {
-  auto built = RouteTable::build(table, previous, leaving);
+  auto built = RouteTable::build(table, previous, states);
   REQUIRE(built);
   return *built;
 }
@@ -32,12 +34,12 @@ std::string found(const RouteTable& table, std::uint16_t port, const char* name)
 }
 
 TEST_CASE("route_table: exact, then wildcard of one label, then catch-all", "[relay]") {
-  LeavingStates leaving;
+  RouteStates states;
   const auto routes = build(
       make_table({make_route("exact", "app.example.com"), make_route("wildcard", "*.example.com"),
                   make_route("inner", "*.lab.example.com"), make_route("all", "*"),
                   make_route("single", "localhost")}),
-      leaving);
+      states);
   const auto [name, want] = GENERATE(table<const char*, const char*>({
       {"app.example.com", "exact"},
       {"APP.example.com.", "exact"},
@@ -56,22 +58,22 @@ TEST_CASE("route_table: exact, then wildcard of one label, then catch-all", "[re
 }
 
 TEST_CASE("route_table: no name matches only a catch-all", "[relay]") {
-  LeavingStates leaving;
+  RouteStates states;
   const auto table = build(
       make_table({make_route("exact", "app.example.com"), make_route("wildcard", "*.example.com")}),
-      leaving);
+      states);
   CHECK(found(*table, 443, nullptr).empty());
   CHECK(found(*table, 443, "unknown.test").empty());
   CHECK(found(*table, 443, "app.example.com") == "exact");
 }
 
 TEST_CASE("route_table: each port has its own names and its own catch-all", "[relay]") {
-  LeavingStates leaving;
+  RouteStates states;
   const auto table =
       build(make_table({make_route("a443", "app.example.com"),
                         make_route("a8443", "app.example.com", 8443),
                         make_route("all8443", "*", 8443), make_route("b0", "b.example.com", 0)}),
-            leaving);
+            states);
   CHECK(found(*table, 443, "app.example.com") == "a443");
   CHECK(found(*table, 8443, "app.example.com") == "a8443");
   CHECK(found(*table, 8443, "b.example.com") == "all8443");
@@ -92,12 +94,12 @@ control::Route with_http(const char* name, const char* pattern, std::uint16_t po
 }
 
 TEST_CASE("route_table: plain HTTP has ports of its own", "[relay]") {
-  LeavingStates leaving;
+  RouteStates states;
   const auto table = build(make_table({with_http("both", "app.example.com", 443, 80),
                                        make_route("tls", "tls.example.com"),
                                        with_http("chosen", "app.example.com", 0, 0),
                                        with_http("lab", "*.lab.example.com", 443, 80)}),
-                           leaving);
+                           states);
   const auto route_of = [&](std::uint16_t port, control::Protocol protocol, const char* host) {
     const HostName name = *HostName::parse(host);
     const auto* route = table->find({port, protocol}, &name);
@@ -129,42 +131,44 @@ TEST_CASE("route_table: problems of plain HTTP", "[relay]") {
 }
 
 TEST_CASE("route_table: an empty table has no route and no port", "[relay]") {
-  LeavingStates leaving;
-  const auto table = build(control::Table{}, leaving);  // not even an address to listen on
+  RouteStates states;
+  const auto table = build(control::Table{}, states);  // not even an address to listen on
   CHECK(found(*table, 443, "app.example.com").empty());
   CHECK(found(*table, 443, nullptr).empty());
   CHECK(table->find_by_name("x") == nullptr);
   CHECK(table->ports().empty());
-  CHECK(table->routes().empty());
+  CHECK(table->size() == 0);
 }
 
 TEST_CASE("route_table: keeps settings, revision, digest and order", "[relay]") {
-  LeavingStates leaving;
+  RouteStates states;
   control::Table values = make_table({make_route("z", "z.test"), make_route("a", "a.test")}, 7);
   values.settings.privacy = Privacy::Hash;
-  const auto table = build(values, leaving);
+  const auto table = build(values, states);
   CHECK(table->settings() == values.settings);
   CHECK(table->revision() == 7);
   CHECK(table->digest() == control::digest(values));
-  CHECK((*RouteTable::build(values, nullptr, leaving, 5))->digest() == 5);  // as it came
-  REQUIRE(table->routes().size() == 2);
-  CHECK(table->routes()[0]->spec == values.routes[0]);
-  CHECK(table->find_by_name("a") == &table->routes()[1]);
+  CHECK((*RouteTable::build(values, nullptr, states, 5))->digest() == 5);  // as it came
+  REQUIRE(table->size() == 2);
+  CHECK(table->name_of(0) == "z");
+  CHECK((*table->find_by_name("z"))->spec == values.routes[0]);
+  CHECK((*table->find_by_name("a"))->spec == values.routes[1]);
   CHECK(table->find_by_name("b") == nullptr);
   CHECK(table->find_by_name("") == nullptr);
 }
 
 TEST_CASE("route_table: routes that did not change are shared with the previous table", "[relay]") {
-  LeavingStates leaving;
+  RouteStates states;
   const auto first =
       build(make_table({make_route("same", "same.test"), make_route("changed", "changed.test"),
                         make_route("removed", "removed.test")}),
-            leaving);
+            states);
+  for (const char* name : {"same", "changed", "removed"}) REQUIRE(first->find_by_name(name));
   const auto second =
       build(make_table({make_route("changed", "changed.test", 443, "10.30.0.201:443"),
                         make_route("added", "added.test"), make_route("same", "same.test")},
                        2),
-            leaving, first.get());
+            states, first.get());
   CHECK(*second->find_by_name("same") == *first->find_by_name("same"));
   CHECK(*second->find_by_name("changed") != *first->find_by_name("changed"));
   CHECK((*second->find_by_name("changed"))->state == (*first->find_by_name("changed"))->state);
@@ -172,26 +176,99 @@ TEST_CASE("route_table: routes that did not change are shared with the previous 
   CHECK(found(*first, 443, "removed.test") == "removed");  // the old snapshot is untouched
 }
 
-TEST_CASE("leaving_states: a state lives as long as a table or a connection uses it", "[relay]") {
-  LeavingStates leaving;
-  auto table = build(make_table({make_route("a", "a.test"), make_route("b", "b.test")}), leaving);
+TEST_CASE("route_table: a route is made when it is found, and once", "[relay]") {
+  RouteStates states;
+  const auto table = build(make_table({make_route("a", "a.test"), make_route("b", "b.test")}), states);
+  CHECK(table->used_routes().empty());
+  CHECK(states.size() == 0);
+  CHECK(table->contains("b"));
+  CHECK(states.find("b") == nullptr);
+  const auto route = *table->find_by_name("b");
+  CHECK(found(*table, 443, "b.test") == "b");
+  CHECK(table->used_routes() == std::vector{route});
+  CHECK(states.find("b") == route->state);
+  CHECK(states.size() == 1);
+}
+
+TEST_CASE("route_table: a new limit holds for what is in use, and nothing else is made", "[relay]") {
+  RouteStates states;
+  auto used = make_route("used", "used.test");
+  auto unused = make_route("unused", "unused.test");
+  const auto first = build(make_table({used, unused}), states);
+  const auto state = (*first->find_by_name("used"))->state;
+  CHECK(state->bandwidth() == nullptr);
+  used.limits = unused.limits = control::RouteLimits{.bandwidth = 8'000};
+  const auto second = build(make_table({unused, used}), states, first.get());
+  second->apply_limits();
+  REQUIRE(state->bandwidth() != nullptr);
+  CHECK(state->bandwidth()->of_route == 8'000);
+  CHECK(second->used_routes().size() == 1);
+}
+
+TEST_CASE("route_table: many threads find the same routes", "[relay]") {
+  RouteStates states;
+  std::vector<control::Route> routes;
+  constexpr int kRoutes = 200;
+  for (int i = 0; i < kRoutes; ++i) {
+    const auto name = "h" + std::to_string(i);
+    routes.push_back(make_route(name, name + ".test"));
+    routes.back().limits = control::RouteLimits{.bandwidth = 8'000};
+  }
+  const auto table = build(make_table(routes), states);
+  std::array<std::vector<const Route*>, 4> seen;
+  std::vector<std::thread> threads;
+  for (auto& each : seen) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < kRoutes; ++i) {
+        each.push_back(table->find_by_name("h" + std::to_string(i))->get());
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  for (const auto& each : seen) CHECK(each == seen[0]);
+  CHECK(table->used_routes().size() == kRoutes);
+  CHECK(seen[0][7]->state->bandwidth()->of_route == 8'000);
+}
+
+TEST_CASE("route_states: a state lives as long as its name is in the table or in use", "[relay]") {
+  RouteStates states;
+  auto table = build(make_table({make_route("a", "a.test"), make_route("b", "b.test")}), states);
   std::shared_ptr<const Route> connection = *table->find_by_name("a");
+  REQUIRE(table->find_by_name("b"));
   connection->state->active += 1;
-  table = build(make_table({}), leaving, table.get());
-  leaving.drop_unused();
-  CHECK(leaving.size() == 1);  // "a" drains, "b" is forgotten
-  table = build(make_table({make_route("a", "a.test", 8443)}), leaving, table.get());
+  const auto push = [&](std::vector<control::Route> routes) {
+    table = build(make_table(std::move(routes)), states, table.get());
+  };
+  push({});
+  CHECK(states.size() == 2);  // the table before was still there
+  push({});
+  CHECK(states.size() == 1);  // "a" drains, "b" is forgotten
+  push({make_route("a", "a.test", 8443)});
   CHECK((*table->find_by_name("a"))->state == connection->state);  // it came back: counts on
   connection.reset();
-  CHECK((*table->find_by_name("a"))->state->active == 1);
-  table.reset();
-  leaving.drop_unused();
-  CHECK(leaving.size() == 0);
+  push({make_route("a", "a.test", 8444)});
+  push({make_route("a", "a.test", 8445)});
+  CHECK((*table->find_by_name("a"))->state->active == 1);  // in the table, if not in use
+  push({});
+  push({});
+  CHECK(states.size() == 0);
+}
+
+TEST_CASE("route_states: the limits of the youngest table hold", "[relay]") {
+  RouteStates states;
+  const auto state = states.get("a");
+  const std::uint64_t older = states.next_table();
+  const std::uint64_t younger = states.next_table();
+  states.set_bandwidth(*state, {.bandwidth = 9'000}, younger);
+  states.set_bandwidth(*state, {.bandwidth = 8'000}, older);
+  CHECK(state->bandwidth()->of_route == 9'000);
+  states.set_bandwidth(*state, {}, younger);
+  CHECK(state->bandwidth()->of_route == 0);
 }
 
 TEST_CASE("route_table: a bad table is refused with all its problems and changes nothing",
           "[relay]") {
-  LeavingStates leaving;
+  RouteStates states;
   control::Table bad =
       make_table({make_route("a", "a.test"), make_route("a", "b.test"), make_route("c", "a.test"),
                   make_route("", "d.test"), make_route("e", "e.test"), make_route("f", "f.test")});
@@ -208,11 +285,11 @@ TEST_CASE("route_table: a bad table is refused with all its problems and changes
                                  "route 3 (a.test): an earlier route serves the same on port 443",
                                  "route 4 (d.test): no name", "route 5 (e.test): no target",
                                  "route 6 (f.test): 10.30.0.200:0 is no address and port to dial"});
-  const auto refused = RouteTable::build(bad, nullptr, leaving);
+  const auto refused = RouteTable::build(bad, nullptr, states);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == Errc::Invalid);
   CHECK(refused.error().what.find("route 5 (e.test): no target; route 6") != std::string::npos);
-  CHECK(leaving.size() == 0);
+  CHECK(states.size() == 0);
 }
 
 TEST_CASE("route_table: no listen address, a negative drain", "[relay]") {
@@ -253,13 +330,13 @@ TEST_CASE("route_table: health is one endpoint's, whichever routes and tables na
   using control::HealthCheck;
   const char* const one = "10.30.0.1:443";
   const char* const two = "10.30.0.2:443";
-  LeavingStates leaving;
+  RouteStates states;
   const auto first = build(
       make_table({with_targets("single", "s.test", {one}), with_targets("a", "a.test", {one, two}),
                   with_targets("b", "b.test", {two, one}),
                   with_targets("c", "c.test", {one}, HealthCheck::Tls),
                   with_targets("d", "d.test", {one}, HealthCheck::Tls)}),
-      leaving);
+      states);
   const auto health = [](const RouteTable& table, const char* name) -> const HealthRecords& {
     return *(*table.find_by_name(name))->health;
   };
@@ -272,7 +349,7 @@ TEST_CASE("route_table: health is one endpoint's, whichever routes and tables na
   const auto second = build(make_table({with_targets("a", "a.test", {two, "10.30.0.3:443"}),
                                         with_targets("e", "e.test", {one, two})},
                                        2),
-                            leaving, first.get());
+                            states, first.get());
   CHECK(health(*second, "a")[0] == health(*first, "a")[1]);
   CHECK(health(*second, "e")[0] == health(*first, "a")[0]);
   CHECK(health(*second, "a")[1]->target().to_string() == "10.30.0.3:443");
@@ -310,13 +387,14 @@ TEST_CASE("route_table: problems of targets by protocol and of load balancers", 
 }
 
 TEST_CASE("route_table: a route that tells its target more is another route", "[relay]") {
-  LeavingStates leaving;
+  RouteStates states;
   auto route = make_route("a", "a.test");
-  const auto first = RouteTable::build(make_table({route}), nullptr, leaving).value();
-  const auto same = RouteTable::build(make_table({route}), first.get(), leaving).value();
+  const auto first = RouteTable::build(make_table({route}), nullptr, states).value();
+  REQUIRE(first->find_by_name("a"));
+  const auto same = RouteTable::build(make_table({route}), first.get(), states).value();
   CHECK(*same->find_by_name("a") == *first->find_by_name("a"));
   route.proxy_protocol = control::ProxyProtocol::V2;
-  const auto told = RouteTable::build(make_table({route}), first.get(), leaving).value();
+  const auto told = RouteTable::build(make_table({route}), first.get(), states).value();
   CHECK(*told->find_by_name("a") != *first->find_by_name("a"));
   CHECK((*told->find_by_name("a"))->state == (*first->find_by_name("a"))->state);
 }
