@@ -17,8 +17,8 @@ class Worker;
 class Listener {
  public:
   /// Listens on the bound socket `fd`. `worker` must outlive the result.
-  static Result<std::unique_ptr<Listener>> create(Worker& worker,
-                                                  control::ListenAddress configured, UniqueFd fd);
+  static Result<std::unique_ptr<Listener>> create(Worker& worker, control::ListenAddress configured,
+                                                  UniqueFd fd);
   ~Listener() = default;
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;

@@ -70,7 +70,8 @@ PumpStatus Pump::step(int source, int sink, const PumpTools& tools, std::uint64_
   if (!pipe_) pipe_ = tools.pipes->lend(tools.now);
   if (!pipe_) return peek(source, sink, scratch);
   scratch = scratch.first(std::min(scratch.size(), pipe_->capacity()));
-  if (streaming_ < kSpliceFrom || !tools.may_splice) return copy(source, sink, scratch, tools.has_source_ended);
+  if (streaming_ < kSpliceFrom || !tools.may_splice)
+    return copy(source, sink, scratch, tools.has_source_ended);
   return splice(source, sink, scratch,
                 static_cast<std::size_t>(std::min<std::uint64_t>(most, pipe_->capacity())));
 }

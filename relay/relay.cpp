@@ -141,10 +141,10 @@ class Relay {
     if (tables_->is_frozen()) {
       return control::Failure{"reloading; try again", /*is_passing=*/true};
     }
-    const auto table = control::TableView::parse(request.table);
+    auto table = check_table(request.table);
     if (!table) return control::Failure{table.error().what};
-    if (!request.is_set) return tables_->check(*table);
-    control::SetReply reply = tables_->set(*table, request.digest);
+    if (!request.is_set) return tables_->check(std::move(*table));
+    control::SetReply reply = tables_->set(std::move(*table), request.digest);
     if (reply.problems.empty()) checker_.watch(tables_->table());
     return reply;
   }
@@ -163,6 +163,10 @@ class Relay {
     }
     if (const auto* kill = std::get_if<control::Kill>(&request)) {
       return kill_connection(workers_, *kill);
+    }
+    if (std::holds_alternative<control::Reload>(request)) {
+      supervisor_->report(LinkType::Reload);
+      return control::ReloadReply{};
     }
     if (const auto* unknown = std::get_if<control::Failure>(&request)) return *unknown;
     return control::Failure{"this message is no request"};

@@ -38,9 +38,9 @@ std::uint64_t RouteStates::next_table() {
   return ++tables_;
 }
 
-std::size_t RouteStates::size() const {
+std::map<std::string, std::shared_ptr<const RouteState>> RouteStates::all() const {
   const std::scoped_lock lock(mutex_);
-  return states_.size();
+  return {states_.begin(), states_.end()};
 }
 
 }  // namespace adit::relay

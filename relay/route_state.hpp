@@ -1,10 +1,11 @@
-// What outlives a push: RouteState, the counters and limits of a route by its name, and RouteStates,
-// which has that of every name that was ever used and still is in a table or in use.
+// What outlives a push: RouteState, the counters and limits of a route by its name, and
+// RouteStates, which has that of every name that was ever used and still is in a table or in use.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -69,7 +70,8 @@ class RouteStates {
     });
   }
 
-  [[nodiscard]] std::size_t size() const;
+  /// By name.
+  [[nodiscard]] std::map<std::string, std::shared_ptr<const RouteState>> all() const;
 
  private:
   struct Hash {

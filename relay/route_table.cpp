@@ -1,10 +1,8 @@
 #include "relay/route_table.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <functional>
+#include <cassert>
 #include <map>
-#include <set>
 #include <tuple>
 #include <utility>
 
@@ -15,28 +13,6 @@
 namespace adit::relay {
 
 namespace {
-
-std::uint32_t hash_of(control::PublicPort port, HostPattern::Kind kind, std::string_view name) {
-  const std::uint64_t place = (std::uint64_t{port.number} << 16) |
-                              (static_cast<std::uint64_t>(port.protocol) << 8) |
-                              static_cast<std::uint64_t>(kind);
-  std::uint64_t mixed = std::hash<std::string_view>{}(name) ^ (place * 0x9e3779b97f4a7c15ULL);
-  mixed ^= mixed >> 32;
-  return static_cast<std::uint32_t>(mixed * 0xd6e8feb86659fd93ULL >> 32);
-}
-
-std::uint32_t hash_of(std::string_view route_name) {
-  return hash_of({}, HostPattern::Kind::Exact, route_name);
-}
-
-control::PublicPort http_port_of(const control::RouteKey& key) {
-  return {*key.http_port, control::Protocol::Http};
-}
-
-/// Slots for `count` entries: a power of two, at most half taken.
-std::size_t slots_for(std::size_t count) {
-  return std::bit_ceil(std::max<std::size_t>(count, 1) * 2);
-}
 
 /// The records of a table's targets: one for each endpoint, check and PROXY header, that of the
 /// table before where it had one.
@@ -88,57 +64,31 @@ Result<std::shared_ptr<const RouteTable>> RouteTable::build(const control::Table
     return fail(Errc::Invalid, fmt::format("{}", fmt::join(problems, "; ")));
   }
   const auto encoded = control::encode_table(table);
-  const auto view = control::TableView::parse(encoded);
-  if (!view) return fail(view.error());
-  return build(*view, previous, states, digest);
+  auto checked = check_table(encoded);
+  if (!checked) return fail(std::move(checked).error());
+  return build(std::move(*checked), previous, states, digest);
 }
 
-std::shared_ptr<const RouteTable> RouteTable::build(const control::TableView& table,
-                                                    const RouteTable* previous,
+std::shared_ptr<const RouteTable> RouteTable::build(CheckedTable table, const RouteTable* previous,
                                                     RouteStates& states, std::uint64_t digest) {
+  assert(table.problems.empty());
   const std::shared_ptr<RouteTable> built(new RouteTable(states));
-  built->bytes_.assign(table.bytes().begin(), table.bytes().end());
-  built->view_ = table.in(built->bytes_);
-  built->access_ = make_rules(table.settings().access);
-  built->devices_ = PrefixSet(table.settings().devices);
+  built->bytes_.assign(table.table.bytes().begin(), table.table.bytes().end());
+  built->view_ = std::move(table.table);
+  built->view_.move_to(built->bytes_);
+  built->index_ = std::move(table.index);
+  built->ports_ = std::move(table.ports);
+  built->access_ = make_rules(built->settings().access);
+  built->devices_ = PrefixSet(built->settings().devices);
   built->digest_ = digest != 0 ? digest : control::digest_of_encoded(built->bytes_);
-  built->index_routes();
   if (previous != nullptr) built->share_with(*previous);
   built->make_elaborate_ones(previous);
   states.forget_unused([&](std::string_view name) { return built->contains(name); });
   return built;
 }
 
-void RouteTable::index_routes() {
-  std::size_t patterns = 0;
-  std::set<control::PublicPort> ports;
-  for (std::size_t place = 0; place < size(); ++place) {
-    const auto key = view_.key(place);
-    ports.insert(key.port);
-    if (key.http_port) ports.insert(http_port_of(key));
-    patterns += key.http_port ? 2 : 1;
-  }
-  ports_.assign(ports.begin(), ports.end());
-  by_pattern_.resize(slots_for(patterns));
-  by_name_.resize(slots_for(size()));
-  const auto insert = [](Slots& slots, std::uint32_t hash, std::uint32_t index) {
-    const std::size_t mask = slots.size() - 1;
-    std::size_t at = hash & mask;
-    while (slots[at].index != 0) at = (at + 1) & mask;
-    slots[at] = {hash, index};
-  };
-  for (std::uint32_t place = 0; place < size(); ++place) {
-    const auto key = view_.key(place);
-    insert(by_pattern_, hash_of(key.port, key.kind(), key.host()), place + 1);
-    if (key.http_port) {
-      insert(by_pattern_, hash_of(http_port_of(key), key.kind(), key.host()), place + 1);
-    }
-    insert(by_name_, hash_of(key.name), place + 1);
-  }
-}
-
-/// What is in use in `previous` is in use here: as the same object where it has not changed, so that
-/// its new limits hold where it has.
+/// What is in use in `previous` is in use here: as the same object where it has not changed, so
+/// that its new limits hold where it has.
 void RouteTable::share_with(const RouteTable& previous) {
   const std::scoped_lock lock(previous.used_mutex_);
   for (const auto& [old_place, route] : previous.used_) {
@@ -204,45 +154,28 @@ void RouteTable::apply_limits() const {
 
 // --- looking up
 
-template <class IsIt>
-std::optional<std::size_t> RouteTable::lookup(const Slots& slots, std::uint32_t hash,
-                                              IsIt is_it) const {
-  const std::size_t mask = slots.size() - 1;
-  // At most half of the slots are taken, so a free one ends every search.
-  for (std::size_t at = hash & mask; slots[at].index != 0; at = (at + 1) & mask) {
-    const std::size_t place = slots[at].index - 1;
-    if (slots[at].hash == hash && is_it(view_.key(place))) return place;
+std::optional<std::size_t> RouteTable::place_of(control::PublicPort port,
+                                                const HostName* name) const {
+  if (name != nullptr) {
+    const std::string_view text = name->wire_text();
+    if (const auto exact = index_.find_pattern(port, "", text, key_at())) return exact;
+    const std::size_t dot = text.find('.');
+    if (dot != std::string_view::npos) {
+      const auto parent = index_.find_pattern(port, "*.", text.substr(dot + 1), key_at());
+      if (parent) return parent;
+    }
   }
-  return std::nullopt;
-}
-
-const std::shared_ptr<const Route>* RouteTable::find_pattern(control::PublicPort port,
-                                                             HostPattern::Kind kind,
-                                                             std::string_view host) const {
-  const auto place =
-      lookup(by_pattern_, hash_of(port, kind, host), [&](const control::RouteKey& key) {
-        return key.is_on(port) && key.kind() == kind && key.host() == host;
-      });
-  return place ? use(*place) : nullptr;
+  return index_.find_pattern(port, "", "*", key_at());
 }
 
 const std::shared_ptr<const Route>* RouteTable::find(control::PublicPort port,
                                                      const HostName* name) const {
-  if (name != nullptr) {
-    const std::string_view text = name->wire_text();
-    if (const auto* route = find_pattern(port, HostPattern::Kind::Exact, text)) return route;
-    const std::size_t dot = text.find('.');
-    if (dot != std::string_view::npos) {
-      const auto* route = find_pattern(port, HostPattern::Kind::Wildcard, text.substr(dot + 1));
-      if (route != nullptr) return route;
-    }
-  }
-  return find_pattern(port, HostPattern::Kind::CatchAll, {});
+  const auto place = place_of(port, name);
+  return place ? use(*place) : nullptr;
 }
 
 std::optional<std::size_t> RouteTable::place_of(std::string_view route_name) const {
-  return lookup(by_name_, hash_of(route_name),
-                [&](const control::RouteKey& key) { return key.name == route_name; });
+  return index_.find_name(route_name, key_at());
 }
 
 const std::shared_ptr<const Route>* RouteTable::find_by_name(std::string_view route_name) const {

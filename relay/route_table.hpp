@@ -23,6 +23,7 @@
 #include "common/result.hpp"
 #include "relay/access_rules.hpp"
 #include "relay/health_record.hpp"
+#include "relay/route_index.hpp"
 #include "relay/route_state.hpp"
 
 namespace adit::relay {
@@ -38,17 +39,26 @@ struct Route {
 /// Everything that keeps `table` from being served, one sentence each, at most 100 (the last one
 /// then says how many more); empty: it is good. Routes are named by place and displayed pattern,
 /// so that the sentences follow the privacy setting.
-[[nodiscard]] std::vector<std::string> find_problems(const control::TableView& table);
 [[nodiscard]] std::vector<std::string> find_problems(const control::Table& table);
+
+/// A table as it came, and what find_problems says of it.
+struct CheckedTable {
+  control::TableView table;
+  std::vector<control::PublicPort> ports;  ///< that its routes use, ascending, each once
+  RouteIndex index;                        ///< of its routes, if there is no problem
+  std::vector<std::string> problems;
+};
+
+/// Both in one pass over `bytes`, which must outlive the result. Errc::Protocol: no table.
+[[nodiscard]] Result<CheckedTable> check_table(std::span<const std::uint8_t> bytes);
 
 class RouteTable {
  public:
-  /// From a table in which find_problems has found nothing; its bytes are copied. Routes of
-  /// `previous` (may be null) that are in use and have not changed are shared with it. `states`
-  /// outlives the table. `digest` is what came with the table (control::Set); 0: it is computed.
-  static std::shared_ptr<const RouteTable> build(const control::TableView& table,
-                                                 const RouteTable* previous, RouteStates& states,
-                                                 std::uint64_t digest = 0);
+  /// From a table without problems; its bytes are copied. Routes of `previous` (may be null) that
+  /// are in use and have not changed are shared with it. `states` outlives the table. `digest` is
+  /// what came with the table (control::Set); 0: it is computed.
+  static std::shared_ptr<const RouteTable> build(CheckedTable table, const RouteTable* previous,
+                                                 RouteStates& states, std::uint64_t digest = 0);
 
   /// The same from values: Errc::Invalid with all problems of find_problems, "; " between them, and
   /// nothing is changed.
@@ -75,8 +85,8 @@ class RouteTable {
   /// Of the route at `place`, in the table's order.
   [[nodiscard]] std::string_view name_of(std::size_t place) const { return view_.key(place).name; }
 
-  /// Those that somebody has found until now, and those with a health or access, which are made with
-  /// the table; in the table's order.
+  /// Those that somebody has found until now, and those with a health or access, which are made
+  /// with the table; in the table's order.
   [[nodiscard]] std::vector<std::shared_ptr<const Route>> used_routes() const;
 
   /// The limits of the used ones hold from now on.
@@ -102,35 +112,24 @@ class RouteTable {
   [[nodiscard]] const PrefixSet& devices() const { return devices_; }
 
  private:
-  /// Open addressing over the routes: `index` is the place of one plus one, 0 means free. A power of
-  /// two of them, at most half taken.
-  struct Slot {
-    std::uint32_t hash = 0;
-    std::uint32_t index = 0;
-  };
-
-  using Slots = std::vector<Slot>;
-
   explicit RouteTable(RouteStates& states) : states_(&states), number_(states.next_table()) {}
 
-  void index_routes();
   void share_with(const RouteTable& previous);
   void make_elaborate_ones(const RouteTable* previous);
   [[nodiscard]] Route make_route(std::size_t place) const;
   const std::shared_ptr<const Route>* use(std::size_t place) const;
-  /// The place of the route of this hash for which `is_it(key)` holds.
-  template <class IsIt>
-  [[nodiscard]] std::optional<std::size_t> lookup(const Slots& slots, std::uint32_t hash,
-                                                  IsIt is_it) const;
+
+  [[nodiscard]] auto key_at() const {
+    return [this](std::size_t place) { return view_.key(place); };
+  }
+
   [[nodiscard]] std::optional<std::size_t> place_of(std::string_view route_name) const;
-  [[nodiscard]] const std::shared_ptr<const Route>* find_pattern(control::PublicPort port,
-                                                                 HostPattern::Kind kind,
-                                                                 std::string_view host) const;
+  [[nodiscard]] std::optional<std::size_t> place_of(control::PublicPort port,
+                                                    const HostName* name) const;
 
   std::vector<std::uint8_t> bytes_;
   control::TableView view_;  ///< of bytes_
-  Slots by_pattern_;         ///< by (port, kind, host of the pattern)
-  Slots by_name_;            ///< by the route's own name
+  RouteIndex index_;
   std::vector<control::PublicPort> ports_;
   std::unique_ptr<const AccessRules> access_;
   PrefixSet devices_;

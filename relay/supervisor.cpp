@@ -149,6 +149,7 @@ void Supervisor::wait_for_events() {
       if (watched[i + 1].revents != 0 && on_link(*all[i]) == LinkType::Ready) break;
     }
     if (watched[0].revents != 0) handle_signals();
+    if (std::exchange(is_reload_wanted_, false) && !is_stopping_) reload();
   }
   on_time();
 }
@@ -169,13 +170,11 @@ int Supervisor::milliseconds_to_wait() {
 
 void Supervisor::handle_signals() {
   signalfd_siginfo info{};
-  bool is_reload_wanted = false;
   while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
     if (info.ssi_signo == SIGCHLD) reap();
-    is_reload_wanted = is_reload_wanted || info.ssi_signo == SIGHUP;
+    is_reload_wanted_ = is_reload_wanted_ || info.ssi_signo == SIGHUP;
     if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) is_stopping_ = true;
   }
-  if (is_reload_wanted && !is_stopping_) reload();
 }
 
 void Supervisor::reap() {
@@ -248,6 +247,9 @@ void Supervisor::on_message(DataProcess& process, const LinkMessage& message) {
     case LinkType::TableChanged:
       if (!is_current) return;
       for (const DataProcess& draining : state_.processes) draining.tell(LinkType::TableChanged);
+      return;
+    case LinkType::Reload:
+      is_reload_wanted_ = is_reload_wanted_ || is_current;
       return;
     case LinkType::Pong:
       if (is_current) os::sd_notify("WATCHDOG=1");

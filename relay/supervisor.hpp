@@ -83,6 +83,7 @@ class Supervisor {
   Milliseconds back_off_{0};
   TimePoint ping_at_;
   bool is_stopping_ = false;
+  bool is_reload_wanted_ = false;  ///< by a signal or a controller, in this turn
   int exit_status_ = 0;
 };
 

@@ -39,7 +39,7 @@ class SupervisorClient {
   void unbind(const control::ListenAddress& address);
   /// Ready, Frozen: with the table.
   void report(LinkType what, const TableId& table);
-  /// Serving, TableChanged.
+  /// Serving, TableChanged, Reload.
   void report(LinkType what);
 
  private:

@@ -12,6 +12,7 @@
 //     Frozen  ->                          check and set are refused from here on
 //             <-  Serve | Drain           the successor failed | it is ready
 //             <-  TableChanged            while it drains
+//     Reload  ->                          as SIGHUP
 #pragma once
 
 #include <cstdint>
@@ -48,6 +49,7 @@ enum class LinkType : std::uint16_t {
   Serving = 12,       ///< data -> supervisor: the answer to Serve
   TakeOver = 13,  ///< supervisor -> both data processes of a reload: the socket by which the Drain
                   ///< that follows gives connections away, or the Serve takes them
+  Reload = 14,    ///< data -> supervisor: a controller wants a reload
 };
 
 /// Which route table a process has; {0, 0}: none.

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "common/control/messages.hpp"
-#include "common/control/table_view.hpp"
 #include "common/result.hpp"
 
 namespace adit::relay {
@@ -23,8 +22,8 @@ namespace adit::relay {
 inline constexpr std::size_t kMaxTableCacheBytes = std::size_t{64} << 20;
 
 struct CachedTable {
-  control::TableView table;  ///< of the file
-  std::uint64_t digest = 0;  ///< RouteTable::digest
+  std::span<const std::uint8_t> table;  ///< encoded; of the file
+  std::uint64_t digest = 0;             ///< RouteTable::digest
 };
 
 /// The file for a table that is encoded already: as control::encode_table makes it, or as a
@@ -35,7 +34,8 @@ struct CachedTable {
                                                            std::uint64_t digest);
 
 /// Errc::Protocol for a file that is damaged, cut off, longer than it says, of another format
-/// version, or none of ours: never half a table. `file` must outlive what is returned.
+/// version, or none of ours: never half a table, but what is in the table is not looked at. `file`
+/// must outlive what is returned.
 [[nodiscard]] Result<CachedTable> decode_table_cache(std::span<const std::uint8_t> file);
 
 }  // namespace adit::relay

@@ -1,9 +1,8 @@
 // What keeps a table from being served. The controller checks the same and more before it sends
 // one; the relay trusts nobody, and a cached table may be from another version.
 #include <algorithm>
-#include <bit>
+#include <array>
 #include <cstdint>
-#include <functional>
 #include <iterator>
 #include <optional>
 #include <set>
@@ -33,10 +32,18 @@ class Problems {
     }
   }
 
-  std::vector<std::string> take() {
-    if (unlisted_ == 1) listed_.push_back(std::move(last_));
-    if (unlisted_ > 1) listed_.push_back(fmt::format("and {} more problems", unlisted_));
-    return std::move(listed_);
+  /// Those of `first`, then those of `second`.
+  static std::vector<std::string> take(Problems first, Problems second) {
+    for (auto& what : second.listed_) first.add(std::move(what));
+    if (second.unlisted_ > 0) {
+      first.unlisted_ += second.unlisted_;
+      first.last_ = std::move(second.last_);
+    }
+    if (first.unlisted_ == 1) first.listed_.push_back(std::move(first.last_));
+    if (first.unlisted_ > 1) {
+      first.listed_.push_back(fmt::format("and {} more problems", first.unlisted_));
+    }
+    return std::move(first.listed_);
   }
 
  private:
@@ -88,36 +95,6 @@ void check_settings(const control::Settings& settings, bool has_routes, Problems
     out.add("settings: access: only allow and deny can be for everything");
   }
 }
-
-/// Which of many keys were seen before: one flat array of places and hashes, so that 100 000 keys
-/// cost one allocation. `Equal(a, b)` compares the keys of two places.
-template <class Equal>
-class Seen {
- public:
-  Seen(std::size_t count, Equal equal)
-      : places_(std::bit_ceil(std::max<std::size_t>(count, 1) * 2)), equal_(equal) {}
-
-  /// False if an earlier place has an equal key.
-  bool insert(std::size_t place, std::size_t hash) {
-    const std::size_t mask = places_.size() - 1;
-    const auto folded = static_cast<std::uint32_t>(hash ^ hash >> 32);
-    std::size_t at = folded & mask;
-    for (; places_[at].number != 0; at = (at + 1) & mask) {
-      if (places_[at].hash == folded && equal_(places_[at].number - 1, place)) return false;
-    }
-    places_[at] = {folded, static_cast<std::uint32_t>(place + 1)};
-    return true;
-  }
-
- private:
-  struct Place {
-    std::uint32_t hash = 0;
-    std::uint32_t number = 0;  ///< plus one; 0: free
-  };
-
-  std::vector<Place> places_;  ///< at most half of them are taken
-  Equal equal_;
-};
 
 bool is_dialable(const Endpoint& target) {
   return target.port != 0 && !target.address.is_unspecified();
@@ -197,85 +174,107 @@ void check_policy(const control::Route& route, Which which, Problems& out) {
   for (const auto& what : problems_of(*route.limits)) out.add(fmt::format("{}: {}", which(), what));
 }
 
-/// What one route at a time tells of all of them.
-struct Ports {
-  std::set<control::PublicPort> seen;
-
-  void add(const control::RouteKey& key) {
-    if (key.port.number != 0) seen.insert(key.port);
-    if (key.http_port.value_or(0) != 0) seen.insert({*key.http_port, control::Protocol::Http});
+/// One port speaks one protocol; ports that the kernel chooses are two.
+void check_protocols(const std::set<control::PublicPort>& ports, Problems& out) {
+  for (auto port = ports.begin(); port != ports.end(); ++port) {
+    const auto next = std::next(port);
+    if (next == ports.end() || port->number == 0 || next->number != port->number) continue;
+    out.add(fmt::format("port {}: routes for {} and for {}", port->number, words_of(port->protocol),
+                        words_of(next->protocol)));
   }
-
-  /// One port speaks one protocol; ports that the kernel chooses are two.
-  void check(Problems& out) const {
-    for (auto port = seen.begin(); port != seen.end(); ++port) {
-      const auto next = std::next(port);
-      if (next == seen.end() || next->number != port->number) continue;
-      out.add(fmt::format("port {}: routes for {} and for {}", port->number,
-                          words_of(port->protocol), words_of(next->protocol)));
-    }
-  }
-};
-
-/// `key(i)` and `route(i)`, valid until the next call, are those of a table of `count` routes.
-template <class Key, class RouteAt>
-std::vector<std::string> find_problems_of(const control::Settings& settings, std::size_t count,
-                                          Key key, RouteAt route_at) {
-  Problems out;
-  check_settings(settings, count > 0, out);
-  Ports ports;
-  for (std::size_t i = 0; i < count; ++i) ports.add(key(i));
-  ports.check(out);
-  const std::hash<std::string_view> hash;
-  Seen names(count, [&](std::size_t a, std::size_t b) { return key(a).name == key(b).name; });
-  Seen patterns(count, [&](std::size_t a, std::size_t b) {
-    return key(a).port == key(b).port && key(a).pattern == key(b).pattern;
-  });
-  Seen http_patterns(count, [&](std::size_t a, std::size_t b) {
-    return key(a).http_port == key(b).http_port && key(a).pattern == key(b).pattern;
-  });
-  for (std::size_t i = 0; i < count; ++i) {
-    const control::Route& route = route_at(i);
-    const auto which = [&] { return fmt::format("route {} ({})", i + 1, route.pattern); };
-    if (route.name.empty()) out.add(fmt::format("{}: no name", which()));
-    if (!names.insert(i, hash(route.name)) && !route.name.empty()) {
-      out.add(fmt::format("{}: an earlier route has the same name", which()));
-    }
-    const std::size_t pattern = hash(route.pattern.wire_text());
-    if (!patterns.insert(i, pattern + route.port)) {
-      out.add(fmt::format("{}: an earlier route serves the same on port {}", which(), route.port));
-    }
-    if (route.http && !http_patterns.insert(i, pattern + route.http->port)) {
-      out.add(fmt::format("{}: an earlier route serves the same on port {}", which(),
-                          route.http->port));
-    }
-    if (route.drain < Milliseconds::zero()) out.add(fmt::format("{}: drain is negative", which()));
-    check_raw(route, which, out);
-    check_targets(route, which, out);
-    check_alpn(route, which, out);
-    check_policy(route, which, out);
-  }
-  return out.take();
 }
+
+/// Takes the routes of a table one after the other. `key(i)` is that of one that it was given.
+template <class Key>
+class RouteChecks {
+ public:
+  RouteChecks(std::size_t count, Key key) : key_(key), index_(count) {}
+
+  void add(std::size_t i, const control::Route& route) {
+    const auto which = [&] { return fmt::format("route {} ({})", i + 1, route.pattern); };
+    note_port(route.public_port());
+    if (route.http) note_port({route.http->port, control::Protocol::Http});
+    check_name(i, route, which);
+    check_pattern(i, route, which);
+    if (route.drain < Milliseconds::zero()) out_.add(fmt::format("{}: drain is negative", which()));
+    check_raw(route, which, out_);
+    check_targets(route, which, out_);
+    check_alpn(route, which, out_);
+    check_policy(route, which, out_);
+  }
+
+  /// Of all routes, if there is no problem.
+  [[nodiscard]] RouteIndex take_index() { return std::move(index_); }
+
+  /// Ascending, each once.
+  [[nodiscard]] std::vector<control::PublicPort> ports() const {
+    return {ports_.begin(), ports_.end()};
+  }
+
+  /// All problems, once all routes were added.
+  std::vector<std::string> finish(const control::Settings& settings, bool has_routes) {
+    Problems of_all;
+    check_settings(settings, has_routes, of_all);
+    check_protocols(ports_, of_all);
+    return Problems::take(std::move(of_all), std::move(out_));
+  }
+
+ private:
+  /// Nearly all routes have the same.
+  void note_port(control::PublicPort port) {
+    auto& last = last_port_[port.protocol == control::Protocol::Http ? 0 : 1];
+    if (port == last) return;
+    last = port;
+    ports_.insert(port);
+  }
+
+  template <class Which>
+  void check_name(std::size_t i, const control::Route& route, Which which) {
+    if (route.name.empty()) out_.add(fmt::format("{}: no name", which()));
+    if (!index_.insert_name(route.name, i, key_) && !route.name.empty()) {
+      out_.add(fmt::format("{}: an earlier route has the same name", which()));
+    }
+  }
+
+  template <class Which>
+  void check_pattern(std::size_t i, const control::Route& route, Which which) {
+    const auto check_on = [&](control::PublicPort port) {
+      if (index_.insert_pattern(port, route.pattern.wire_text(), i, key_)) return;
+      out_.add(
+          fmt::format("{}: an earlier route serves the same on port {}", which(), port.number));
+    };
+    check_on(route.public_port());
+    if (route.http) check_on({route.http->port, control::Protocol::Http});
+  }
+
+  Key key_;
+  RouteIndex index_;
+  std::set<control::PublicPort> ports_;
+  std::array<std::optional<control::PublicPort>, 2> last_port_;  ///< of plain HTTP, of the others
+  Problems out_;
+};
 
 }  // namespace
 
-std::vector<std::string> find_problems(const control::TableView& table) {
-  std::optional<control::Route> scratch;
-  if (table.size() > 0) scratch = table.route(0);
-  return find_problems_of(
-      table.settings(), table.size(), [&](std::size_t i) { return table.key(i); },
-      [&](std::size_t i) -> const control::Route& {
-        table.read_route(i, *scratch);
-        return *scratch;
+Result<CheckedTable> check_table(std::span<const std::uint8_t> bytes) {
+  const control::TableView* table = nullptr;
+  RouteChecks checks(control::TableView::count_routes(bytes),
+                     [&table](std::size_t i) { return table->key(i); });
+  auto view = control::TableView::parse(
+      bytes, [&](const control::TableView& so_far, std::size_t i, const control::Route& route) {
+        table = &so_far;
+        checks.add(i, route);
       });
+  if (!view) return fail(std::move(view).error());
+  auto problems = checks.finish(view->settings(), view->size() > 0);
+  return CheckedTable{std::move(*view), checks.ports(), checks.take_index(), std::move(problems)};
 }
 
 std::vector<std::string> find_problems(const control::Table& table) {
-  return find_problems_of(
-      table.settings, table.routes.size(),
-      [&](std::size_t i) { return control::key_of(table.routes[i]); },
-      [&](std::size_t i) -> const control::Route& { return table.routes[i]; });
+  RouteChecks checks(table.routes.size(),
+                     [&table](std::size_t i) { return control::key_of(table.routes[i]); });
+  for (std::size_t i = 0; i < table.routes.size(); ++i) checks.add(i, table.routes[i]);
+  return checks.finish(table.settings, !table.routes.empty());
 }
 
 }  // namespace adit::relay

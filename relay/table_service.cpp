@@ -53,20 +53,21 @@ void TableService::on_all_workers(
 
 // --- check and set
 
-control::CheckReply TableService::check(const control::TableView& table) {
-  control::CheckReply reply{find_problems(table)};
-  if (!reply.problems.empty()) return reply;
-  reply.problems = bind_all(addresses_of(table));
+control::CheckReply TableService::check(CheckedTable table) {
+  control::CheckReply reply{std::move(table.problems)};
+  if (reply.problems.empty()) {
+    reply.problems = bind_all(addresses_of(table.table.settings(), table.ports));
+  }
   return reply;
 }
 
-control::SetReply TableService::set(const control::TableView& table, std::uint64_t digest) {
-  control::SetReply reply{find_problems(table), {}, table_->revision()};
+control::SetReply TableService::set(CheckedTable table, std::uint64_t digest) {
+  control::SetReply reply{std::move(table.problems), {}, table_->revision()};
   if (!reply.problems.empty()) return reply;
-  const Addresses wanted = addresses_of(table);
+  const Addresses wanted = addresses_of(table.table.settings(), table.ports);
   reply.problems = bind_all(wanted);
   if (!reply.problems.empty()) return reply;
-  auto built = RouteTable::build(table, table_.get(), states_, digest);
+  auto built = RouteTable::build(std::move(table), table_.get(), states_, digest);
   apply_settings(built->settings());
   for (auto& [address, port] : ports_) port.is_needed = wanted.contains(address);
   swap_table(std::move(built));
@@ -78,8 +79,7 @@ control::SetReply TableService::set(const control::TableView& table, std::uint64
   if (!cache_problem_.empty()) warnings.push_back(cache_problem_);
   reply.warning = fmt::format("{}", fmt::join(warnings, "; "));
   reply.revision = table_->revision();
-  log::info("relay: route table live revision={} routes={}", table_->revision(),
-            table_->size());
+  log::info("relay: route table live revision={} routes={}", table_->revision(), table_->size());
   // A large table leaves large holes behind: its wire form, and the table before.
   ::malloc_trim(0);
   return reply;
@@ -131,8 +131,8 @@ void TableService::forget_previous() {
 void TableService::write_cache() {
   const std::string& path = parts_.cache_path;
   cache_problem_.clear();
-  auto written =
-      os::write_file_atomically(path, encode_table_cache(table_->encoded(), table_->digest()), 0600);
+  auto written = os::write_file_atomically(
+      path, encode_table_cache(table_->encoded(), table_->digest()), 0600);
   if (written) return;
   cache_problem_ = fmt::format("cache not written: {}", written.error().what);
   // An older table must not come back with a restart: rather none until the controller is asked.
@@ -153,10 +153,12 @@ std::shared_ptr<const RouteTable> TableService::read_cache() {
   if (!file) return unusable(file.error());
   const auto cached = decode_table_cache(*file);
   if (!cached) return unusable(cached.error());
-  if (const auto problems = find_problems(cached->table); !problems.empty()) {
-    return unusable({Errc::Invalid, fmt::format("{}", fmt::join(problems, "; ")), 0});
+  auto checked = check_table(cached->table);
+  if (!checked) return unusable(checked.error().within("the cached route table"));
+  if (!checked->problems.empty()) {
+    return unusable({Errc::Invalid, fmt::format("{}", fmt::join(checked->problems, "; ")), 0});
   }
-  return RouteTable::build(cached->table, table_.get(), states_, cached->digest);
+  return RouteTable::build(std::move(*checked), table_.get(), states_, cached->digest);
 }
 
 void TableService::load_cache() {
@@ -206,16 +208,6 @@ TableService::Addresses TableService::addresses_of(const control::Settings& sett
     for (const auto& port : ports) addresses.insert({address, port.number, port.protocol});
   }
   return addresses;
-}
-
-TableService::Addresses TableService::addresses_of(const control::TableView& table) {
-  std::set<control::PublicPort> ports;
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    const control::RouteKey key = table.key(i);
-    ports.insert(key.port);
-    if (key.http_port) ports.insert({*key.http_port, control::Protocol::Http});
-  }
-  return addresses_of(table.settings(), std::vector(ports.begin(), ports.end()));
 }
 
 Result<void> TableService::bind(const control::ListenAddress& address) {
@@ -357,16 +349,14 @@ void TableService::fill(control::Stats& stats) const {
   for (const auto& [address, port] : ports_) {
     if (port.is_needed) stats.listeners.push_back({address, port.bound, port.problem});
   }
-  stats.routes.reserve(table_->size());
-  for (std::size_t place = 0; place < table_->size(); ++place) {
-    control::RouteStats& route = stats.routes.emplace_back();
-    route.name = table_->name_of(place);
-    const auto state = states_.find(route.name);
-    if (!state) continue;  // nobody has asked for it yet
-    route.active = state->active.load(std::memory_order_relaxed);
-    route.connections = state->connections.load(std::memory_order_relaxed);
-    route.bytes_to_target = state->bytes_to_target.load(std::memory_order_relaxed);
-    route.bytes_to_client = state->bytes_to_client.load(std::memory_order_relaxed);
+  stats.route_count = table_->size();
+  for (const auto& [name, state] : states_.all()) {
+    if (!table_->contains(name)) continue;
+    const control::RouteStats route{name, state->active.load(std::memory_order_relaxed),
+                                    state->connections.load(std::memory_order_relaxed),
+                                    state->bytes_to_target.load(std::memory_order_relaxed),
+                                    state->bytes_to_client.load(std::memory_order_relaxed)};
+    if (route.active != 0 || route.connections != 0) stats.routes.push_back(route);
   }
 }
 

@@ -66,9 +66,9 @@ class TableService {
   /// check() and set() must not be called.
   [[nodiscard]] bool is_frozen() const { return mode_ == Mode::Frozen; }
 
-  control::CheckReply check(const control::TableView& table);
+  control::CheckReply check(CheckedTable table);
   /// `digest`: see control::Set.
-  control::SetReply set(const control::TableView& table, std::uint64_t digest);
+  control::SetReply set(CheckedTable table, std::uint64_t digest);
 
   /// The live table.
   [[nodiscard]] const RouteTable& table() const { return *table_; }
@@ -93,7 +93,6 @@ class TableService {
 
   static Addresses addresses_of(const control::Settings& settings,
                                 std::span<const control::PublicPort> ports);
-  static Addresses addresses_of(const control::TableView& table);
   std::shared_ptr<const RouteTable> read_cache();
   void write_cache();
   void swap_table(std::shared_ptr<const RouteTable> table);

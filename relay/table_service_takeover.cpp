@@ -21,8 +21,8 @@ std::shared_ptr<const Route> TableService::route_of_moved(const std::string& nam
 
 void TableService::inherit(std::span<const control::RouteStats> routes) {
   for (const control::RouteStats& counted : routes) {
-    const bool has_counted = (counted.connections | counted.bytes_to_target |
-                              counted.bytes_to_client) != 0;
+    const bool has_counted =
+        (counted.connections | counted.bytes_to_target | counted.bytes_to_client) != 0;
     if (!has_counted || !table_->contains(counted.name)) continue;
     RouteState& state = *states_.get(counted.name);
     state.connections.fetch_add(counted.connections, std::memory_order_relaxed);

@@ -107,9 +107,8 @@ void Worker::update(const WorkerUpdate& update) {
   chosen_https_port_ = update.chosen_https_port;
   sources_.set(table_->settings().source_addresses);
   // A route that came back while its connections drained keeps them.
-  std::erase_if(draining_, [&](const auto& each) {
-    return table_->contains(each.second.route->spec.name);
-  });
+  std::erase_if(draining_,
+                [&](const auto& each) { return table_->contains(each.second.route->spec.name); });
 }
 
 void Worker::drain_removed(const std::vector<std::shared_ptr<const Route>>& routes) {

@@ -174,6 +174,8 @@ bool read(Bytes bytes, Stats& out) {
         return read(value, out.cache_problem);
       case 17:
         return append(value, out.sites_down);
+      case 18:
+        return read(value, out.route_count);
       default:
         return true;
     }
@@ -186,6 +188,14 @@ bool read(Bytes bytes, SiteState& out) {
 }
 
 bool read(Bytes bytes, SiteStateReply&) {
+  return for_each_field(bytes, [](std::uint16_t, Bytes) { return true; });
+}
+
+bool read(Bytes bytes, Reload&) {
+  return for_each_field(bytes, [](std::uint16_t, Bytes) { return true; });
+}
+
+bool read(Bytes bytes, ReloadReply&) {
   return for_each_field(bytes, [](std::uint16_t, Bytes) { return true; });
 }
 
@@ -274,6 +284,10 @@ Result<Message> decode_message(std::uint16_t type, Bytes fields) {
       return decode_as<SiteState>(fields);
     case MessageType::SiteStateReply:
       return decode_as<SiteStateReply>(fields);
+    case MessageType::Reload:
+      return decode_as<Reload>(fields);
+    case MessageType::ReloadReply:
+      return decode_as<ReloadReply>(fields);
     case MessageType::HealthRequest:
       return decode_as<HealthRequest>(fields);
     case MessageType::HealthReply:

@@ -249,6 +249,7 @@ void write(FieldWriter& out, const Stats& value) {
   }
   out.text(16, value.cache_problem);
   for (const std::string& site : value.sites_down) out.text(17, site);
+  out.number(18, value.route_count);
 }
 
 void write(FieldWriter& out, const SiteState& value) {
@@ -256,6 +257,10 @@ void write(FieldWriter& out, const SiteState& value) {
 }
 
 void write(FieldWriter&, const SiteStateReply&) {}
+
+void write(FieldWriter&, const Reload&) {}
+
+void write(FieldWriter&, const ReloadReply&) {}
 
 void write(FieldWriter&, const HealthRequest&) {}
 
@@ -312,6 +317,10 @@ struct TypeOf {
   MessageType operator()(const Kill&) const { return MessageType::Kill; }
 
   MessageType operator()(const KillReply&) const { return MessageType::KillReply; }
+
+  MessageType operator()(const Reload&) const { return MessageType::Reload; }
+
+  MessageType operator()(const ReloadReply&) const { return MessageType::ReloadReply; }
 
   MessageType operator()(const SiteState&) const { return MessageType::SiteState; }
 

@@ -1,7 +1,8 @@
 // FieldWriter: the fields of one control message or struct, as bytes. Only for the encode*.cpp
 // files, whose `write` for each struct has the tags of `read` in the decode*.cpp files.
 //
-//   field: tag(2) length(4) value(length)        numbers in network byte order, without leading zeros
+//   field: tag(2) length(4) value(length)        numbers in network byte order, without leading
+//   zeros
 #pragma once
 
 #include <algorithm>

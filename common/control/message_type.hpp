@@ -25,6 +25,8 @@ enum class MessageType : std::uint16_t {
   KillReply = 28,
   SiteState = 29,
   SiteStateReply = 30,
+  Reload = 31,
+  ReloadReply = 32,
   Failure = 0xffff,
 };
 

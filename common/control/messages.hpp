@@ -276,7 +276,8 @@ struct Stats {
   Limits effective_limits;                      ///< after what RLIMIT_NOFILE allows
   std::map<std::string, std::uint64_t> closed;  ///< by typed reason, e.g. "refused_unknown_name"
   std::vector<ListenerStats> listeners;
-  std::vector<RouteStats> routes;
+  std::uint64_t route_count = 0;        ///< of the live table
+  std::vector<RouteStats> routes;       ///< those of them that have counted anything, by name
   std::vector<std::string> sites_down;  ///< as last told (SiteState), sorted
   std::string cache_problem;  ///< why the live table is not on the relay's disk; empty: it is
 
@@ -292,6 +293,16 @@ struct SiteState {
 
 struct SiteStateReply {
   bool operator==(const SiteStateReply&) const = default;
+};
+
+/// Start the program on disk in place of the running one, with all its connections, as SIGHUP does.
+/// Answered before it happens; whether it has is shown by another Stats::data_pid.
+struct Reload {
+  bool operator==(const Reload&) const = default;
+};
+
+struct ReloadReply {
+  bool operator==(const ReloadReply&) const = default;
 };
 
 struct HealthRequest {
@@ -337,6 +348,6 @@ struct Failure {
 using Message =
     std::variant<Hello, HelloReply, Check, CheckReply, Set, SetReply, StatsRequest, Stats,
                  HealthRequest, HealthReply, ConnectionsRequest, Connections, RecordsRequest,
-                 Records, Kill, KillReply, SiteState, SiteStateReply, Failure>;
+                 Records, Kill, KillReply, SiteState, SiteStateReply, Reload, ReloadReply, Failure>;
 
 }  // namespace adit::control

@@ -1,8 +1,5 @@
 #include "common/control/table_view.hpp"
 
-#include <algorithm>
-#include <utility>
-
 #include "common/control/field_reader.hpp"
 #include "common/control/message_type.hpp"
 
@@ -12,16 +9,15 @@ namespace {
 
 /// Tags of Table, Route and PlainHttp: see decode_table.cpp.
 enum : std::uint16_t { kTableRevision = 1, kTableSettings = 2, kTableRoute = 3 };
+
 enum : std::uint16_t {
   kRouteName = 1,
   kRoutePattern = 2,
   kRoutePort = 3,
-  kRouteTarget = 5,
   kRouteHttp = 7,
-  kRouteCheck = 10,
-  kRouteAccess = 11,
   kRouteProtocol = 13,
 };
+
 enum : std::uint16_t { kHttpPort = 1 };
 
 std::string_view text_of(Bytes bytes) {
@@ -57,33 +53,35 @@ RouteKey key_in(Bytes route) {
 
 }  // namespace
 
-HostPattern::Kind RouteKey::kind() const {
-  if (pattern == "*") return HostPattern::Kind::CatchAll;
-  return pattern.starts_with("*.") ? HostPattern::Kind::Wildcard : HostPattern::Kind::Exact;
-}
-
-std::string_view RouteKey::host() const {
-  switch (kind()) {
-    case HostPattern::Kind::Exact:
-      return pattern;
-    case HostPattern::Kind::Wildcard:
-      return pattern.substr(2);
-    case HostPattern::Kind::CatchAll:
-      break;
-  }
-  return {};
-}
-
 RouteKey key_of(const Route& route) {
   RouteKey key{route.name, route.pattern.wire_text(), route.public_port(), std::nullopt};
   if (route.http) key.http_port = route.http->port;
   return key;
 }
 
-Result<TableView> TableView::parse(std::span<const std::uint8_t> bytes) {
+std::size_t TableView::count_routes(std::span<const std::uint8_t> bytes) {
+  std::size_t routes = 0;
+  static_cast<void>(for_each_field(bytes, [&](std::uint16_t tag, Bytes) {
+    routes += tag == kTableRoute ? 1 : 0;
+    return true;
+  }));
+  return routes;
+}
+
+Result<TableView> TableView::parse(std::span<const std::uint8_t> bytes, const OnRoute& on_route) {
   TableView view;
   view.bytes_ = bytes;
+  view.routes_.reserve(count_routes(bytes));
   Route scratch = empty_route();
+  const auto read_next = [&](Bytes value) {
+    if (!read(value, scratch) || key_in(value).pattern != scratch.pattern.wire_text()) return false;
+    const bool is_elaborate =
+        scratch.check != HealthCheck::None || scratch.access.is_set() || scratch.targets.size() > 1;
+    view.routes_.push_back({static_cast<std::uint32_t>(value.data() - bytes.data()),
+                            static_cast<std::uint32_t>(value.size()), is_elaborate});
+    if (on_route) on_route(view, view.size() - 1, scratch);
+    return true;
+  };
   const bool is_whole = for_each_field(bytes, [&](std::uint16_t tag, Bytes value) {
     switch (tag) {
       case kTableRevision:
@@ -91,21 +89,12 @@ Result<TableView> TableView::parse(std::span<const std::uint8_t> bytes) {
       case kTableSettings:
         return read(value, view.settings_);
       case kTableRoute:
-        view.routes_.push_back({static_cast<std::uint32_t>(value.data() - bytes.data()),
-                                static_cast<std::uint32_t>(value.size())});
-        return read(value, scratch) && key_in(value).pattern == scratch.pattern.wire_text();
+        return read_next(value);
       default:
         return true;
     }
   });
   if (!is_whole) return fail(malformed("a route table that is cut off or out of range"));
-  view.routes_.shrink_to_fit();
-  return view;
-}
-
-TableView TableView::in(std::span<const std::uint8_t> copy) const {
-  TableView view = *this;
-  view.bytes_ = copy;
   return view;
 }
 
@@ -125,17 +114,6 @@ Route TableView::route(std::size_t place) const {
 
 void TableView::read_route(std::size_t place, Route& out) const {
   static_cast<void>(read(route_bytes(place), out));  // parse() has read it before
-}
-
-bool TableView::is_elaborate(std::size_t place) const {
-  std::size_t targets = 0;
-  bool is_elaborate = false;
-  static_cast<void>(for_each_field(route_bytes(place), [&](std::uint16_t tag, Bytes) {
-    if (tag == kRouteTarget) ++targets;
-    if (tag == kRouteCheck || tag == kRouteAccess) is_elaborate = true;
-    return true;
-  }));
-  return is_elaborate || targets > 1;
 }
 
 Result<std::optional<TableRequest>> read_table_request(std::span<const std::uint8_t> body) {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -22,10 +23,6 @@ struct RouteKey {
   PublicPort port;
   std::optional<std::uint16_t> http_port;  ///< nothing: plain HTTP does not know it
 
-  [[nodiscard]] HostPattern::Kind kind() const;
-  /// HostPattern::name.
-  [[nodiscard]] std::string_view host() const;
-
   /// Whether clients of `on` are the route's.
   [[nodiscard]] bool is_on(const PublicPort& on) const {
     return on.protocol == Protocol::Http ? http_port == on.number : port == on;
@@ -36,12 +33,20 @@ struct RouteKey {
 
 class TableView {
  public:
+  /// What else is to be done with each route while it is decoded once: `table` is whole up to
+  /// `place`, and `route` valid for the call.
+  using OnRoute =
+      std::function<void(const TableView& table, std::size_t place, const Route& route)>;
+
   /// `bytes` (encode_table, or a Set's) must outlive the view. Errc::Protocol for what decode_table
   /// would not read, or for a host pattern that is not in its normal form.
-  static Result<TableView> parse(std::span<const std::uint8_t> bytes);
+  static Result<TableView> parse(std::span<const std::uint8_t> bytes, const OnRoute& on_route = {});
 
-  /// The same table in `copy`, which has the same bytes.
-  [[nodiscard]] TableView in(std::span<const std::uint8_t> copy) const;
+  /// How many routes there are in `bytes`, if they are a table; without looking at any.
+  static std::size_t count_routes(std::span<const std::uint8_t> bytes);
+
+  /// Views `copy`, which has the same bytes, from now on.
+  void move_to(std::span<const std::uint8_t> copy) { bytes_ = copy; }
 
   [[nodiscard]] std::uint64_t revision() const { return revision_; }
 
@@ -60,12 +65,13 @@ class TableView {
 
   /// Whether it has a check, several targets, or rules of access: what has to be made before its
   /// first connection.
-  [[nodiscard]] bool is_elaborate(std::size_t place) const;
+  [[nodiscard]] bool is_elaborate(std::size_t place) const { return routes_[place].is_elaborate; }
 
  private:
   struct Span {
     std::uint32_t offset;  ///< in bytes_
-    std::uint32_t size;
+    std::uint32_t size : 31;
+    std::uint32_t is_elaborate : 1;
   };
 
   std::span<const std::uint8_t> bytes_;

@@ -95,8 +95,7 @@ void PollSet::free_slot(std::uint32_t slot) {
 
 bool PollSet::control(int operation, const Watch& watch, std::uint32_t events) const {
   epoll_event event{events, {}};
-  event.data.u64 =
-      std::uint64_t{slots_[watch.slot_].generation} << kGenerationShift | watch.slot_;
+  event.data.u64 = std::uint64_t{slots_[watch.slot_].generation} << kGenerationShift | watch.slot_;
   return ::epoll_ctl(epoll_.get(), operation, watch.fd_, &event) == 0;
 }
 

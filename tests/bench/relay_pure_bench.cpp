@@ -148,11 +148,10 @@ void measure_push() {
     return reader.next().value().value();
   });
   const auto request = control::read_table_request(body).value().value();
-  const auto view =
-      step("parse", [&] { return control::TableView::parse(request.table).value(); });
-  sink += step("find problems", [&] { return find_problems(view).size(); });
+  auto checked = step("read and check", [&] { return check_table(request.table).value(); });
+  sink += checked.problems.size();
   auto table = step("build", [&] {
-    return RouteTable::build(view, before.get(), states, request.digest);
+    return RouteTable::build(std::move(checked), before.get(), states, request.digest);
   });
   step("free the table before", [&] { return std::exchange(before, nullptr) != nullptr; });
   sink += step("encode the cache", [&] { return encode_table_cache(table->encoded(), 1).size(); });

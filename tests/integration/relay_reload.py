@@ -6,7 +6,6 @@ import os
 import select
 import shutil
 import signal
-import struct
 import subprocess
 import tempfile
 import threading
@@ -41,13 +40,31 @@ def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
-def reload(relay):
+def reload(relay, ask=lambda relay: relay.process.send_signal(signal.SIGHUP)):
     """The data process before and after."""
     before = relay.data_pid()
-    relay.process.send_signal(signal.SIGHUP)
+    ask(relay)
     relay.wait_for("a successor serves")
     after = relay.wait_until("the successor answers", lambda s: s["data_pid"] != before)
     return before, after["data_pid"]
+
+
+def test_a_controller_reloads_the_relay_and_is_answered():
+    def ask(relay):
+        with relay.control() as control:
+            control.reload()
+
+    with relay_process.RelayProcess() as relay, Serving(echo_after_hello(HELLO)) as target:
+        relay.set(one_route(target))
+        client = established(relay.port())
+        supervisor = relay.process.pid
+        for _ in range(3):
+            before, after = reload(relay, ask)
+            assert after != before
+        assert_alive(client)
+        assert relay.stats()["supervisor_pid"] == supervisor
+        client.close()
+        relay.wait_closed("finished")
 
 
 def test_established_connections_go_on_and_new_ones_are_served():
@@ -202,7 +219,7 @@ def test_a_set_during_a_reload_is_refused_or_kept():
         encoded = relay_control.encode_table({"revision": 0, "routes": routes})
 
         def at(revision):  # the first field: a tag, a length and the number
-            return encoded[:6] + struct.pack(">Q", revision) + encoded[14:]
+            return relay_control.number(1, revision) + encoded[len(relay_control.number(1, 0)):]
 
         revision = 1
         with relay.control() as control:

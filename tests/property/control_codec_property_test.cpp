@@ -221,6 +221,10 @@ Message random_message(Random& random) {
       return SiteState{{random_text(random), random_text(random)}};
     case 17:
       return SiteStateReply{};
+    case 18:
+      return Reload{};
+    case 19:
+      return ReloadReply{};
     default:
       return Failure{random_text(random)};
   }

@@ -8,6 +8,7 @@ import struct
 HELLO, HELLO_REPLY, CHECK, CHECK_REPLY, SET, SET_REPLY, STATS_REQUEST, STATS = range(1, 9)
 CONNECTIONS_REQUEST, CONNECTIONS, RECORDS_REQUEST, RECORDS, KILL, KILL_REPLY = range(23, 29)
 SITE_STATE, SITE_STATE_REPLY = 29, 30
+RELOAD, RELOAD_REPLY = 31, 32
 FAILURE = 0xFFFF
 PROTOCOLS = ["tls", "http", "raw"]
 HEALTH_REQUEST, HEALTH_REPLY = 20, 21
@@ -28,7 +29,8 @@ def field(tag, value):
 
 
 def number(tag, value):
-    return field(tag, struct.pack(">Q", value))
+    """As short as it can be; 1 to 8 bytes are read."""
+    return field(tag, value.to_bytes(max((value.bit_length() + 7) // 8, 1), "big"))
 
 
 def text(tag, value):
@@ -163,11 +165,18 @@ def decode_listener(body):
     return out
 
 
+class Counted(dict):
+    """What routes have counted, by name: of those that are not told of, nothing."""
+
+    def __missing__(self, name):
+        return {"active": 0, "connections": 0, "bytes_to_target": 0, "bytes_to_client": 0}
+
+
 def decode_stats(body):
     names = {2: "supervisor_pid", 3: "data_pid", 4: "revision", 5: "table_digest", 6: "workers",
              7: "active", 8: "accepted", 9: "bytes_to_target", 10: "bytes_to_client",
              11: "spliced_bytes"}
-    out = {"closed": {}, "listeners": [], "routes": {}, "cache_problem": "", "sites_down": []}
+    out = {"closed": {}, "listeners": [], "routes": Counted(), "cache_problem": "", "sites_down": []}
     for tag, value in fields(body):
         if tag == 1:
             out["software"] = value.decode()
@@ -192,6 +201,8 @@ def decode_stats(body):
             out["cache_problem"] = value.decode()
         elif tag == 17:
             out["sites_down"].append(value.decode())
+        elif tag == 18:
+            out["route_count"] = as_number(value)
     return out
 
 
@@ -336,6 +347,10 @@ class Control:
     def kill(self, connection):
         """Whether there was such a connection."""
         return as_number(dict(fields(self.ask(KILL, number(1, connection), KILL_REPLY)))[1]) == 1
+
+    def reload(self):
+        """The program on disk instead of the running one; answered before it happens."""
+        self.ask(RELOAD, b"", RELOAD_REPLY)
 
     def stats(self):
         return decode_stats(self.ask(STATS_REQUEST, b"", STATS))

@@ -241,7 +241,7 @@ def test_2000_hosts():
         answer = controller.apply(RELAY + "hosts:\n" + hosts)
         applied = time.monotonic() - start
         assert answer.status == 200 and len(answer.document["changes"]) == 2001
-        assert len(relay.stats()["routes"]) == 2000
+        assert relay.stats()["route_count"] == 2000
         start = time.monotonic()
         controller.done("PUT", "/v1/hosts/one.example.com",
                         {"site": "direct", "target": "127.0.0.1:9"})

@@ -60,6 +60,7 @@ Stats sample_stats() {
                      {{*IpAddress::parse("::"), 0, Protocol::Http}, 40'080, ""},
                      {{*IpAddress::parse("192.0.2.1"), 443}, 0, "address in use"}};
   stats.routes = {{"host/app", 1, 2, 3, 4}, {"", 0, 0, 0, 0}};
+  stats.route_count = 15;
   stats.cache_problem = "no space";
   stats.sites_down = {"home"};
   return stats;
@@ -103,6 +104,8 @@ std::vector<Message> one_of_each() {
           KillReply{true},
           SiteState{{"home", "office"}},
           SiteStateReply{},
+          Reload{},
+          ReloadReply{},
           Failure{"later", true}};
 }
 
@@ -119,9 +122,9 @@ TEST_CASE("codec: every message decodes to what was encoded", "[common]") {
 
 TEST_CASE("codec: the bytes of a Hello, as every version must read them", "[common]") {
   // type u16 | id u32 | tag 1: oldest | tag 2: newest | tag 3: software
-  const Bytes want{0, 1, 0, 0, 0, 9,                 // Hello, id 9
-                   0, 1, 0, 0, 0, 1, 1,              // oldest_version 1
-                   0, 2, 0, 0, 0, 2, 1, 2,           // newest_version 258
+  const Bytes want{0, 1, 0, 0, 0, 9,                  // Hello, id 9
+                   0, 1, 0, 0, 0, 1, 1,               // oldest_version 1
+                   0, 2, 0, 0, 0, 2, 1,   2,          // newest_version 258
                    0, 3, 0, 0, 0, 3, 'a', 'b', 'c'};  // software
   CHECK(encode({9, Hello{1, 258, "abc"}}) == want);
 }
@@ -195,7 +198,7 @@ TEST_CASE("codec: values out of range are refused", "[common]") {
   CHECK(decode_table(settings_field(4, {2})));
   CHECK_FALSE(decode_table(settings_field(4, {})));  // a number has 1 to 8 bytes
   CHECK_FALSE(decode_table(settings_field(4, {0, 0, 0, 0, 0, 0, 0, 0, 2})));
-  CHECK_FALSE(decode_table(settings_field(1, {192, 0, 2})));               // no address has 3
+  CHECK_FALSE(decode_table(settings_field(1, {192, 0, 2})));  // no address has 3
   CHECK_FALSE(decode_table(settings_field(3, {0, 1, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0})));
   const auto network = [](Bytes address, std::uint8_t length) {
     ByteWriter out;  // tag 1: address | tag 2: length

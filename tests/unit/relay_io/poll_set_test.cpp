@@ -72,8 +72,8 @@ struct Watched {
   int calls = 0;
   int status = 0;
   int events = 0;
-  int asks = 0;        ///< what the handler asks for anew
-  bool takes = false;  ///< whether it takes what there is
+  int asks = 0;              ///< what the handler asks for anew
+  bool takes = false;        ///< whether it takes what there is
   Watched* other = nullptr;  ///< renewed when this one is told of anything
 };
 
@@ -182,8 +182,7 @@ TEST_CASE("poll_set: neither a FIN nor an urgent byte hides behind bytes that ar
   } else {
     ::shutdown(watched.pair.far.get(), SHUT_WR);
   }
-  pollfd watcher{watched.pair.near.get(),
-                 static_cast<short>(is_urgent ? POLLPRI : POLLRDHUP), 0};
+  pollfd watcher{watched.pair.near.get(), static_cast<short>(is_urgent ? POLLPRI : POLLRDHUP), 0};
   REQUIRE(::poll(&watcher, 1, 5000) == 1);
   bench.turn();
   CHECK(watched.calls == 1);

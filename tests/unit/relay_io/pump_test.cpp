@@ -18,8 +18,9 @@ struct Bench {
   ~Bench() { pump.close(pool); }
 
   PumpStatus run() {
-    return pump.run(from.near.get(), to.near.get(),
-                    {&pool, scratch, SteadyClock::now(), may_splice, has_source_ended, closes_sink});
+    return pump.run(
+        from.near.get(), to.near.get(),
+        {&pool, scratch, SteadyClock::now(), may_splice, has_source_ended, closes_sink});
   }
 
   void send(const std::string& text) {
