@@ -87,25 +87,25 @@ class ControlServer::Session {
       auto body = reader_.next();
       if (!body) return false;
       if (!*body) return true;
-      auto reply = reply_to(**body);
+      auto reply = reply_to(std::move(**body));
       if (!reply) {
         log::warning("relay: control: {}; continuing", reply.error().what);
         return false;
       }
-      body->reset();
       out_ = control::frame(control::encode(*reply));
       if (!write()) return false;
     }
     return true;
   }
 
-  Result<control::Envelope> reply_to(std::span<const std::uint8_t> body) {
+  Result<control::Envelope> reply_to(std::vector<std::uint8_t>&& body) {
     // A table of 100 000 routes is not to become as many values: it stays as it came.
     const auto table = control::read_table_request(body);
     if (!table) return fail(table.error());
     if (*table) {
-      return control::Envelope{(*table)->id,
-                               is_greeted_ ? server_->answers_.table(**table) : refuse_ungreeted()};
+      return control::Envelope{(*table)->id, is_greeted_
+                                                 ? server_->answers_.table(**table, std::move(body))
+                                                 : refuse_ungreeted()};
     }
     const auto envelope = control::decode(body);
     if (!envelope) return fail(envelope.error());

@@ -26,8 +26,9 @@ class ControlServer {
   /// How a request of a controller that has said hello is answered.
   struct Answers {
     std::function<control::Message(const control::Message&)> message;
-    /// A Check or a Set, whose table is borrowed for the call.
-    std::function<control::Message(const control::TableRequest&)> table;
+    /// A Check or a Set, whose table stands in `body`.
+    std::function<control::Message(const control::TableRequest&, std::vector<std::uint8_t>&& body)>
+        table;
   };
 
   /// Takes `listening`; only processes of a user in `allowed` may speak. `loop` and what `answers`

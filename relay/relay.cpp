@@ -128,7 +128,9 @@ class Relay {
     auto control = ControlServer::create(
         loop_, UniqueFd(kControlFd), std::move(allowed),
         {[this](const control::Message& request) { return answer(request); },
-         [this](const control::TableRequest& request) { return answer(request); }});
+         [this](const control::TableRequest& request, std::vector<std::uint8_t>&& body) {
+           return answer(request, std::move(body));
+         }});
     if (control) {
       control_ = std::move(*control);
     } else {
@@ -137,14 +139,14 @@ class Relay {
     return control_ != nullptr;
   }
 
-  control::Message answer(const control::TableRequest& request) {
+  control::Message answer(const control::TableRequest& request, std::vector<std::uint8_t>&& body) {
     if (tables_->is_frozen()) {
       return control::Failure{"reloading; try again", /*is_passing=*/true};
     }
     auto table = check_table(request.table);
     if (!table) return control::Failure{table.error().what};
-    if (!request.is_set) return tables_->check(std::move(*table));
-    control::SetReply reply = tables_->set(std::move(*table), request.digest);
+    if (!request.is_set) return tables_->check(*table);
+    control::SetReply reply = tables_->set(std::move(body), std::move(*table), request.digest);
     if (reply.problems.empty()) checker_.watch(tables_->table());
     return reply;
   }

@@ -63,24 +63,24 @@ Result<std::shared_ptr<const RouteTable>> RouteTable::build(const control::Table
   if (const auto problems = find_problems(table); !problems.empty()) {
     return fail(Errc::Invalid, fmt::format("{}", fmt::join(problems, "; ")));
   }
-  const auto encoded = control::encode_table(table);
+  auto encoded = control::encode_table(table);
   auto checked = check_table(encoded);
   if (!checked) return fail(std::move(checked).error());
-  return build(std::move(*checked), previous, states, digest);
+  return build(std::move(encoded), std::move(*checked), previous, states, digest);
 }
 
-std::shared_ptr<const RouteTable> RouteTable::build(CheckedTable table, const RouteTable* previous,
+std::shared_ptr<const RouteTable> RouteTable::build(std::vector<std::uint8_t> bytes,
+                                                    CheckedTable table, const RouteTable* previous,
                                                     RouteStates& states, std::uint64_t digest) {
   assert(table.problems.empty());
   const std::shared_ptr<RouteTable> built(new RouteTable(states));
-  built->bytes_.assign(table.table.bytes().begin(), table.table.bytes().end());
+  built->bytes_ = std::move(bytes);  // which stay where they are
   built->view_ = std::move(table.table);
-  built->view_.move_to(built->bytes_);
   built->index_ = std::move(table.index);
   built->ports_ = std::move(table.ports);
   built->access_ = make_rules(built->settings().access);
   built->devices_ = PrefixSet(built->settings().devices);
-  built->digest_ = digest != 0 ? digest : control::digest_of_encoded(built->bytes_);
+  built->digest_ = digest != 0 ? digest : control::digest_of_encoded(built->encoded());
   if (previous != nullptr) built->share_with(*previous);
   built->make_elaborate_ones(previous);
   states.forget_unused([&](std::string_view name) { return built->contains(name); });

@@ -54,10 +54,11 @@ struct CheckedTable {
 
 class RouteTable {
  public:
-  /// From a table without problems; its bytes are copied. Routes of `previous` (may be null) that
-  /// are in use and have not changed are shared with it. `states` outlives the table. `digest` is
-  /// what came with the table (control::Set); 0: it is computed.
-  static std::shared_ptr<const RouteTable> build(CheckedTable table, const RouteTable* previous,
+  /// From a table without problems, which stands somewhere in `bytes`. Routes of `previous` (may be
+  /// null) that are in use and have not changed are shared with it. `states` outlives the table.
+  /// `digest` is what came with the table (control::Set); 0: it is computed.
+  static std::shared_ptr<const RouteTable> build(std::vector<std::uint8_t> bytes,
+                                                 CheckedTable table, const RouteTable* previous,
                                                  RouteStates& states, std::uint64_t digest = 0);
 
   /// The same from values: Errc::Invalid with all problems of find_problems, "; " between them, and
@@ -100,7 +101,7 @@ class RouteTable {
   [[nodiscard]] std::uint64_t revision() const { return view_.revision(); }
 
   /// As it came.
-  [[nodiscard]] std::span<const std::uint8_t> encoded() const { return bytes_; }
+  [[nodiscard]] std::span<const std::uint8_t> encoded() const { return view_.bytes(); }
 
   /// By which the controller knows the table again: see control::Set.
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
@@ -128,7 +129,7 @@ class RouteTable {
                                                     const HostName* name) const;
 
   std::vector<std::uint8_t> bytes_;
-  control::TableView view_;  ///< of bytes_
+  control::TableView view_;  ///< of a part of bytes_
   RouteIndex index_;
   std::vector<control::PublicPort> ports_;
   std::unique_ptr<const AccessRules> access_;

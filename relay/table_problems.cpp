@@ -258,7 +258,7 @@ class RouteChecks {
 
 Result<CheckedTable> check_table(std::span<const std::uint8_t> bytes) {
   const control::TableView* table = nullptr;
-  RouteChecks checks(control::TableView::count_routes(bytes),
+  RouteChecks checks(control::TableView::likely_routes(bytes),
                      [&table](std::size_t i) { return table->key(i); });
   auto view = control::TableView::parse(
       bytes, [&](const control::TableView& so_far, std::size_t i, const control::Route& route) {

@@ -53,21 +53,22 @@ void TableService::on_all_workers(
 
 // --- check and set
 
-control::CheckReply TableService::check(CheckedTable table) {
-  control::CheckReply reply{std::move(table.problems)};
+control::CheckReply TableService::check(const CheckedTable& table) {
+  control::CheckReply reply{table.problems};
   if (reply.problems.empty()) {
     reply.problems = bind_all(addresses_of(table.table.settings(), table.ports));
   }
   return reply;
 }
 
-control::SetReply TableService::set(CheckedTable table, std::uint64_t digest) {
+control::SetReply TableService::set(std::vector<std::uint8_t> bytes, CheckedTable table,
+                                    std::uint64_t digest) {
   control::SetReply reply{std::move(table.problems), {}, table_->revision()};
   if (!reply.problems.empty()) return reply;
   const Addresses wanted = addresses_of(table.table.settings(), table.ports);
   reply.problems = bind_all(wanted);
   if (!reply.problems.empty()) return reply;
-  auto built = RouteTable::build(std::move(table), table_.get(), states_, digest);
+  auto built = RouteTable::build(std::move(bytes), std::move(table), table_.get(), states_, digest);
   apply_settings(built->settings());
   for (auto& [address, port] : ports_) port.is_needed = wanted.contains(address);
   swap_table(std::move(built));
@@ -158,7 +159,8 @@ std::shared_ptr<const RouteTable> TableService::read_cache() {
   if (!checked->problems.empty()) {
     return unusable({Errc::Invalid, fmt::format("{}", fmt::join(checked->problems, "; ")), 0});
   }
-  return RouteTable::build(std::move(*checked), table_.get(), states_, cached->digest);
+  return RouteTable::build(std::move(*file), std::move(*checked), table_.get(), states_,
+                           cached->digest);
 }
 
 void TableService::load_cache() {

@@ -66,9 +66,9 @@ class TableService {
   /// check() and set() must not be called.
   [[nodiscard]] bool is_frozen() const { return mode_ == Mode::Frozen; }
 
-  control::CheckReply check(CheckedTable table);
-  /// `digest`: see control::Set.
-  control::SetReply set(CheckedTable table, std::uint64_t digest);
+  control::CheckReply check(const CheckedTable& table);
+  /// A table that stands in `bytes`. `digest`: see control::Set.
+  control::SetReply set(std::vector<std::uint8_t> bytes, CheckedTable table, std::uint64_t digest);
 
   /// The live table.
   [[nodiscard]] const RouteTable& table() const { return *table_; }

@@ -34,6 +34,7 @@ Result<Envelope> decode(std::span<const std::uint8_t> body);
 
 /// A table alone, as it stands in the relay's cache.
 std::vector<std::uint8_t> encode_table(const Table& table);
+/// Errc::Protocol also for a host pattern that is not in its normal form.
 Result<Table> decode_table(std::span<const std::uint8_t> bytes);
 
 /// A checksum of the encoded table without its revision: equal for tables that do the same, on

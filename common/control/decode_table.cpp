@@ -130,9 +130,10 @@ bool read(Bytes bytes, Route& route) {
       case 1:
         return read(value, route.name);
       case 2: {
-        auto parsed =
-            HostPattern::parse({reinterpret_cast<const char*>(value.data()), value.size()});
-        if (!parsed) return false;
+        const std::string_view text(reinterpret_cast<const char*>(value.data()), value.size());
+        auto parsed = HostPattern::parse(text);
+        // Whoever looks at the bytes is to see the same name.
+        if (!parsed || parsed->wire_text() != text) return false;
         route.pattern = std::move(*parsed);
         return has_pattern = true;
       }

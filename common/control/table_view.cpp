@@ -59,22 +59,13 @@ RouteKey key_of(const Route& route) {
   return key;
 }
 
-std::size_t TableView::count_routes(std::span<const std::uint8_t> bytes) {
-  std::size_t routes = 0;
-  static_cast<void>(for_each_field(bytes, [&](std::uint16_t tag, Bytes) {
-    routes += tag == kTableRoute ? 1 : 0;
-    return true;
-  }));
-  return routes;
-}
-
 Result<TableView> TableView::parse(std::span<const std::uint8_t> bytes, const OnRoute& on_route) {
   TableView view;
   view.bytes_ = bytes;
-  view.routes_.reserve(count_routes(bytes));
+  view.routes_.reserve(likely_routes(bytes));
   Route scratch = empty_route();
   const auto read_next = [&](Bytes value) {
-    if (!read(value, scratch) || key_in(value).pattern != scratch.pattern.wire_text()) return false;
+    if (!read(value, scratch)) return false;
     const bool is_elaborate =
         scratch.check != HealthCheck::None || scratch.access.is_set() || scratch.targets.size() > 1;
     view.routes_.push_back({static_cast<std::uint32_t>(value.data() - bytes.data()),
@@ -95,6 +86,7 @@ Result<TableView> TableView::parse(std::span<const std::uint8_t> bytes, const On
     }
   });
   if (!is_whole) return fail(malformed("a route table that is cut off or out of range"));
+  view.routes_.shrink_to_fit();
   return view;
 }
 

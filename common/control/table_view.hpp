@@ -38,15 +38,15 @@ class TableView {
   using OnRoute =
       std::function<void(const TableView& table, std::size_t place, const Route& route)>;
 
-  /// `bytes` (encode_table, or a Set's) must outlive the view. Errc::Protocol for what decode_table
-  /// would not read, or for a host pattern that is not in its normal form.
+  /// `bytes` (encode_table, or a Set's) must stay where they are as long as the view.
+  /// Errc::Protocol for what decode_table would not read.
   static Result<TableView> parse(std::span<const std::uint8_t> bytes, const OnRoute& on_route = {});
 
-  /// How many routes there are in `bytes`, if they are a table; without looking at any.
-  static std::size_t count_routes(std::span<const std::uint8_t> bytes);
-
-  /// Views `copy`, which has the same bytes, from now on.
-  void move_to(std::span<const std::uint8_t> copy) { bytes_ = copy; }
+  /// About how many routes there are in `bytes`: for reserving, without looking at them.
+  static std::size_t likely_routes(std::span<const std::uint8_t> bytes) {
+    constexpr std::size_t kLikelyRouteBytes = 200;
+    return bytes.size() / kLikelyRouteBytes;
+  }
 
   [[nodiscard]] std::uint64_t revision() const { return revision_; }
 

@@ -151,7 +151,7 @@ void measure_push() {
   auto checked = step("read and check", [&] { return check_table(request.table).value(); });
   sink += checked.problems.size();
   auto table = step("build", [&] {
-    return RouteTable::build(std::move(checked), before.get(), states, request.digest);
+    return RouteTable::build({}, std::move(checked), before.get(), states, request.digest);
   });
   step("free the table before", [&] { return std::exchange(before, nullptr) != nullptr; });
   sink += step("encode the cache", [&] { return encode_table_cache(table->encoded(), 1).size(); });

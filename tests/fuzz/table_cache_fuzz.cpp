@@ -38,7 +38,7 @@ void check(const adit::control::TableView& view, const adit::control::Table& tab
   require(checked.problems == find_problems(table));
   if (!checked.problems.empty()) return;
   RouteStates states;
-  const auto built = RouteTable::build(std::move(checked), nullptr, states);
+  const auto built = RouteTable::build({}, std::move(checked), nullptr, states);
   for (std::size_t i = 0; i < view.size(); ++i) {
     const auto* found = built->find_by_name(built->name_of(i));
     require(found != nullptr && (*found)->spec == table.routes[i]);
