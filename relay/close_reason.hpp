@@ -60,7 +60,8 @@ enum class CloseReason : std::uint8_t {
   SiteDown,           ///< its site was not up again within `timeouts.hold`
   // Ours.
   Shutdown,          ///< the relay ends
-  OutOfDescriptors,  ///< EMFILE or ENFILE where one was needed
+  OutOfDescriptors,  ///< none was left for the target's socket, or no memory (EMFILE, ENFILE,
+                     ///< ENOMEM)
   OutOfPorts,        ///< no source address had a port left for the target
   InternalError,     ///< a system call failed that should not
 };

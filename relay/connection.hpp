@@ -212,6 +212,7 @@ class Connection final : public TimerNode {
   void note_failure(CloseReason reason);
   Next while_connecting(Peer peer, int status, int events);
   Next on_connected(int status);
+  [[nodiscard]] control::ProxyProtocol proxy_protocol() const;
   bool write_proxy_header();
   Next send_hello();
   Next relay(Peer peer, int status, int events);

@@ -25,6 +25,8 @@ CloseReason reason_of_failed_dial(int error) {
       return CloseReason::TargetTimeout;
     case EMFILE:
     case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
       return CloseReason::OutOfDescriptors;
     case EADDRNOTAVAIL:
       return CloseReason::OutOfPorts;
@@ -66,7 +68,10 @@ Connection::Next Connection::fail_over(CloseReason reason) {
 std::optional<CloseReason> Connection::begin_attempt() {
   const TimePoint now = worker_->now();
   dialling_.began = SteadyClock::now();
-  auto fd = worker_->dial(dialling_.target, route_->spec);
+  const bool has_words =
+      (hello_ && !hello_->is_sent()) || proxy_protocol() != control::ProxyProtocol::None;
+  auto fd = worker_->dial(dialling_.target, route_->spec,
+                          has_words ? FirstWord::Ours : FirstWord::Theirs);
   if (!fd) return reason_of_failed_dial(fd.error().sys_errno);
   target_.fd = std::move(*fd);
   target_.poll.open(worker_->sockets(), target_.fd.get(), &on_target, this);

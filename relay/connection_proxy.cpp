@@ -44,11 +44,15 @@ Connection::Next Connection::believe_proxy_header() {
   return hello_->bytes.empty() && !is_raw() ? Next::Continue : parse_hello();
 }
 
+/// What the target is told who the client is by.
+control::ProxyProtocol Connection::proxy_protocol() const {
+  return is_http() ? route_->spec.http->proxy_protocol : route_->spec.proxy_protocol;
+}
+
 /// Before the first byte for the target: what tells it who the client is, if it is to know. False
 /// if the budget of the process does not allow it.
 bool Connection::write_proxy_header() {
-  const control::ProxyProtocol version =
-      is_http() ? route_->spec.http->proxy_protocol : route_->spec.proxy_protocol;
+  const control::ProxyProtocol version = proxy_protocol();
   if (version == control::ProxyProtocol::None) return true;
   if (!hello_) hello_ = worker_->hello_buffers().lend();
   if (!hello_) return false;

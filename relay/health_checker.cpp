@@ -57,7 +57,7 @@ class HealthChecker::Attempt {
 
   /// What went wrong at once, or nothing.
   std::string_view start() {
-    auto fd = dial(check_->record->target());
+    auto fd = dial(check_->record->target(), nullptr, FirstWord::Theirs);
     // Our own want of descriptors or ports says nothing of the target: the time decides.
     if (!fd) return is_ours(fd.error().sys_errno) ? "" : word_of(fd.error().sys_errno);
     auto poll = uv::Poll::create(*checker_->loop_, fd->get(), &on_ready, this);

@@ -49,13 +49,13 @@ bool bind_source(int fd, const IpAddress& source) {
 
 }  // namespace
 
-Result<UniqueFd> dial(const Endpoint& target, const IpAddress* source) {
+Result<UniqueFd> dial(const Endpoint& target, const IpAddress* source, FirstWord first_word) {
   sockaddr_storage storage{};
   const socklen_t size = target.to_sockaddr(storage);
   UniqueFd fd(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.is_open()) return fail_sys("make a socket", errno);
   send_at_once(fd.get());
-  set(fd.get(), IPPROTO_TCP, TCP_QUICKACK, 0);
+  if (first_word == FirstWord::Ours) set(fd.get(), IPPROTO_TCP, TCP_QUICKACK, 0);
   if (source != nullptr && !bind_source(fd.get(), *source)) {
     return fail_sys("bind a source address", kNoSuchSource);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cerrno>
+#include <cstdint>
 
 #include "common/net/ip_address.hpp"
 #include "common/result.hpp"
@@ -29,10 +30,15 @@ void reset_on_close(int fd);
 /// EADDRNOTAVAIL, also means that no port is left).
 inline constexpr int kNoSuchSource = ENODEV;
 
+/// Who speaks first once it is connected. If it is we, the ACK that ends the handshake waits for
+/// our first bytes and goes with them, which is one packet less (tcp(7): TCP_QUICKACK). If it were
+/// not we, the other end would not know for up to 200 ms that there is a connection.
+enum class FirstWord : std::uint8_t { Ours, Theirs };
+
 /// A non-blocking socket that connects to `target`, from `source` (of the same family) unless that
 /// is null; whether it has come to be is told by writability and SO_ERROR. Errors: the errno of
 /// socket(2) or connect(2); kNoSuchSource.
-Result<UniqueFd> dial(const Endpoint& target, const IpAddress* source = nullptr);
+Result<UniqueFd> dial(const Endpoint& target, const IpAddress* source, FirstWord first_word);
 
 /// The address and port of this side of a connected socket (getsockname(2)); unspecified, of the
 /// family of `peer`, if the kernel does not tell.

@@ -15,7 +15,8 @@ constexpr std::size_t kMostUsedUp = 64;
 
 }  // namespace
 
-Result<UniqueFd> SourceAddresses::dial(const Endpoint& target, bool is_spread, TimePoint now) {
+Result<UniqueFd> SourceAddresses::dial(const Endpoint& target, bool is_spread, FirstWord first_word,
+                                       TimePoint now) {
   const std::size_t sources = is_spread ? addresses_.size() + 1 : 1;
   const std::size_t first = sources > 1 ? next_++ : 0;
   for (std::size_t i = 0; i < sources; ++i) {
@@ -23,7 +24,7 @@ Result<UniqueFd> SourceAddresses::dial(const Endpoint& target, bool is_spread, T
     const IpAddress* address = source == 0 ? nullptr : &addresses_[source - 1];
     if (address != nullptr && address->family() != target.address.family()) continue;
     if (is_used_up(target, source, now)) continue;
-    auto fd = relay::dial(target, address);
+    auto fd = relay::dial(target, address, first_word);
     if (fd) return fd;
     // The kernel's own choice is always among them, so leaving out an address loses nothing.
     if (fd.error().sys_errno == kNoSuchSource) continue;

@@ -15,6 +15,7 @@
 #include "common/net/ip_address.hpp"
 #include "common/result.hpp"
 #include "common/unique_fd.hpp"
+#include "relay/socket_options.hpp"
 
 namespace adit::relay {
 
@@ -31,7 +32,8 @@ class SourceAddresses {
   /// `is_spread` from each address of the target's family in turn, the kernel's own choice among
   /// them, else from that one alone. An address whose ports are used up, or which this machine does
   /// not have, is passed over. EADDRNOTAVAIL: none has a port left for this target.
-  Result<UniqueFd> dial(const Endpoint& target, bool is_spread, TimePoint now);
+  Result<UniqueFd> dial(const Endpoint& target, bool is_spread, FirstWord first_word,
+                        TimePoint now);
 
  private:
   /// Address `source` (0: the kernel's choice, else place + 1) had no port left for `target`.

@@ -328,9 +328,10 @@ void Worker::end_drained() {
 
 // --- targets
 
-Result<UniqueFd> Worker::dial(const Endpoint& target, const control::Route& route) {
+Result<UniqueFd> Worker::dial(const Endpoint& target, const control::Route& route,
+                              FirstWord first_word) {
   // Source addresses are the tunnel's: what `direct` targets reach us by is the kernel's to know.
-  return sources_.dial(target, route.site != control::kDirectSite, now());
+  return sources_.dial(target, route.site != control::kDirectSite, first_word, now());
 }
 
 void Worker::note_turn(Turn turn, const Endpoint& target, CloseReason reason) {

@@ -181,7 +181,7 @@ class Worker {
   [[nodiscard]] Counters& own_counters() { return counters_; }
 
   /// A connecting socket for a connection of `route`: see SourceAddresses::dial.
-  Result<UniqueFd> dial(const Endpoint& target, const control::Route& route);
+  Result<UniqueFd> dial(const Endpoint& target, const control::Route& route, FirstWord first_word);
   /// Says in the log that `target` went down, for `reason`, or came back.
   void note_turn(Turn turn, const Endpoint& target, CloseReason reason);
 

@@ -6,6 +6,7 @@ import random
 import signal
 import socket
 import threading
+import time
 
 import cases
 import relay_control
@@ -44,6 +45,24 @@ def test_the_server_may_speak_first():
         target.close()
         assert read_all(client) == b"221 bye\r\n"
         assert relay.wait_closed("finished")["routes"]["port/game"]["connections"] == 1
+
+
+def test_the_server_need_not_wait_for_the_handshake_to_end():
+    """An ACK that waits for our first bytes would keep it from speaking for 200 ms."""
+    def greet(connection):
+        connection.sendall(b"220")
+        connection.recv(1)
+
+    took = []
+    with relay_process.RelayProcess() as relay, Serving(greet) as target:
+        relay.set({"revision": 1, "routes": [raw(target.address)]})
+        port = relay.port()
+        for _ in range(5):
+            start = time.monotonic()
+            with connect(port) as client:
+                assert read_exactly(client, 3) == b"220"
+            took.append(time.monotonic() - start)
+    assert min(took) < 0.1, took
 
 
 def test_bytes_of_any_kind_pass_unchanged_in_both_directions():
