@@ -140,6 +140,8 @@ def test_a_socket_that_cannot_be_watched_ends_and_no_other():
 
 
 def test_without_a_pipe_bytes_pass_all_the_same():
+    if relay_process.IS_SANITIZED:
+        raise cases.Skip("UndefinedBehaviorSanitizer asks by a pipe whether an object is there")
     with serving() as (relay, port):
         with failing(relay, "pipe2", "ENFILE") as seen:
             client = established(port)
