@@ -68,20 +68,20 @@ Result<void> allow_files(int ruleset, const std::string& directory, std::uint64_
 
 }  // namespace
 
-Result<void> restrict_file_system(const std::string& writable_dir) {
+Result<control::Protection> restrict_file_system(const std::string& writable_dir) {
   const long abi =
       ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
   if (abi < 0) {
     if (errno != ENOSYS && errno != EOPNOTSUPP) return fail_sys("ask for Landlock", errno);
     log::warning("relay: this kernel has no Landlock; continuing without it");
-    return {};
+    return control::Protection::Missing;
   }
   const RulesetAttributes attributes = attributes_for(abi);
   const UniqueFd ruleset(
       static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size_for(abi), 0)));
   if (!ruleset.is_open()) return fail_sys("make a Landlock ruleset", errno);
   if (auto allowed = allow_files(ruleset.get(), writable_dir, attributes.handled_fs); !allowed) {
-    return allowed;
+    return fail(std::move(allowed).error());
   }
   if (abi >= 4) {
     const NetPortRule any_port{kBindTcp, 0};  // the kernel chooses: a source address, no service
@@ -92,7 +92,7 @@ Result<void> restrict_file_system(const std::string& writable_dir) {
   if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) {
     return fail_sys("enter the Landlock ruleset", errno);
   }
-  return {};
+  return control::Protection::On;
 }
 
 }  // namespace adit::relay

@@ -4,12 +4,14 @@
 
 #include <string>
 
+#include "common/control/messages.hpp"
 #include "common/result.hpp"
 
 namespace adit::relay {
 
 /// Leaves only `writable_dir`, and no bind(2) of TCP ports but port 0, as far as the kernel's
-/// Landlock can express it. A kernel without Landlock: a warning in the log.
-Result<void> restrict_file_system(const std::string& writable_dir);
+/// Landlock can express it. On, or Missing
+/// (and a warning in the log) in a kernel without Landlock.
+Result<control::Protection> restrict_file_system(const std::string& writable_dir);
 
 }  // namespace adit::relay

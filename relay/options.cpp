@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::string_view kUsage =
     R"(usage: adit-relay [--control PATH] [--state-dir DIR] [--workers N]
-                  [--controller-user NAME|UID] [--no-splice] [--no-sandbox] [--check]
+                  [--controller-user NAME|UID] [--no-splice]
+                  [--no-seccomp] [--no-landlock] [--no-sandbox] [--check]
 
 Takes TLS connections from the internet and passes their bytes, unread, to the target that the
 route table names for the server name. The table comes over the control socket.
@@ -28,7 +29,10 @@ route table names for the server name. The table comes over the control socket.
   --controller-user USER    name or uid that may use the control socket, besides root and our own
   --no-splice               pass bytes on by read and write alone, in portions of 256 KiB: slower, and
                             what to compare with when splice(2) is under suspicion
-  --no-sandbox              no seccomp filter and no Landlock ruleset for the data process
+  --no-seccomp              no seccomp filter for the data process
+  --no-landlock             no Landlock ruleset for it
+  --no-sandbox              neither, and it keeps what else it would give up (capabilities, being
+                            traced): for debuggers and sanitizers
   --check                   only check the options (and, in a reload, what would be taken over)
   --help, --version         print this text, the version
 
@@ -109,6 +113,10 @@ bool takes_value(std::string_view name) {
 bool set_flag(Options& options, std::string_view name) {
   if (name == "--no-sandbox") {
     options.has_sandbox = false;
+  } else if (name == "--no-seccomp") {
+    options.has_seccomp = false;
+  } else if (name == "--no-landlock") {
+    options.has_landlock = false;
   } else if (name == "--no-splice") {
     options.may_splice = false;
   } else if (name == "--data-process") {
@@ -157,6 +165,8 @@ std::vector<std::string> data_process_arguments(const Options& options) {
   }
   if (!options.may_splice) arguments.emplace_back("--no-splice");
   if (!options.has_sandbox) arguments.emplace_back("--no-sandbox");
+  if (!options.has_seccomp) arguments.emplace_back("--no-seccomp");
+  if (!options.has_landlock) arguments.emplace_back("--no-landlock");
   return arguments;
 }
 

@@ -20,7 +20,9 @@ struct Options {
   std::string state_dir = "/var/lib/adit-relay";  ///< no ".", "..", "//", no "/" at the end
   unsigned workers = 1;                  ///< 1..kMaxWorkers; default: the CPUs this process may use
   std::optional<uid_t> controller_user;  ///< may use the control socket besides root and ourselves
-  bool has_sandbox = true;
+  bool has_sandbox = true;               ///< else nothing of it, whatever stands in the next two
+  bool has_seccomp = true;
+  bool has_landlock = true;
   bool may_splice = true;        ///< else streams are copied, too
   bool is_check = false;         ///< only say whether this program would start with these options
   bool is_data_process = false;  ///< how the supervisor starts the other process; hidden

@@ -48,9 +48,10 @@ void return_large_blocks() {
 
 class Relay {
  public:
-  Relay(const Options& options, std::uint64_t descriptors)
+  Relay(const Options& options, std::uint64_t descriptors, const control::Sandbox& sandbox)
       : options_(options),
         descriptors_(descriptors),
+        sandbox_(sandbox),
         shared_(pipe_cap(descriptors), options.workers, options.may_splice),
         forget_timer_(loop_, [this] { shared_.admission.forget_idle(SteadyClock::now()); }),
         drain_timer_(loop_, [this] { end_if_drained(); }),
@@ -202,6 +203,7 @@ class Relay {
       }
     }
     stats.sites_down.assign(sites_down_.begin(), sites_down_.end());
+    stats.sandbox = sandbox_;
     tables_->fill(stats);
     return stats;
   }
@@ -241,6 +243,7 @@ class Relay {
 
   const Options& options_;
   std::uint64_t descriptors_;
+  control::Sandbox sandbox_;
   uv::Loop loop_;
   Shared shared_;
   uv::Timer forget_timer_;
@@ -257,15 +260,17 @@ class Relay {
 };
 
 /// What must hold before anything is served.
-Result<void> prepare(const Options& options) {
+Result<control::Sandbox> prepare(const Options& options) {
   // The supervisor ends first only when it was killed: then so are we.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::prctl(PR_SET_NAME, "adit-relay");  // executed as /proc/self/exe, it would be called "exe"
   // splice(2) has no MSG_NOSIGNAL; a terminal's signals are the supervisor's business.
   for (const int number : {SIGPIPE, SIGINT, SIGHUP}) std::signal(number, SIG_IGN);
   ::setenv("UV_USE_IO_URING", "0", 1);  // NOLINT(concurrency-mt-unsafe): no thread yet
-  if (!options.has_sandbox) return {};
-  return enter_sandbox(options.state_dir);
+  if (!options.has_sandbox) {
+    return control::Sandbox{control::Protection::Off, control::Protection::Off};
+  }
+  return enter_sandbox(options.state_dir, {options.has_seccomp, options.has_landlock});
 }
 
 }  // namespace
@@ -274,11 +279,12 @@ int run_data_process(const Options& options) {
   return_large_blocks();
   const std::uint64_t descriptors = raise_descriptor_limit();
   enlarge_descriptor_table(descriptors);
-  if (auto prepared = prepare(options); !prepared) {
-    log::error("relay: {}", prepared.error().what);
+  const auto sandbox = prepare(options);
+  if (!sandbox) {
+    log::error("relay: {}", sandbox.error().what);
     return kExitCannotServe;
   }
-  Relay relay(options, descriptors);
+  Relay relay(options, descriptors, *sandbox);
   if (auto started = relay.start(); !started) {
     log::error("relay: {}", started.error().what);
     return 1;

@@ -130,7 +130,7 @@ int add_conditional(void* filter) {
 
 }  // namespace
 
-Result<void> install_seccomp_filter() {
+Result<control::Protection> install_seccomp_filter() {
   const Filter filter(seccomp_init(SCMP_ACT_ERRNO(EPERM)));
   if (!filter) return fail(Errc::System, "make a seccomp filter");
   int result = add_all(filter.get(), SCMP_ACT_ALLOW, kNetwork);
@@ -142,10 +142,10 @@ Result<void> install_seccomp_filter() {
   result = seccomp_load(filter.get());
   if (result == -ENOSYS || result == -EOPNOTSUPP) {
     log::warning("relay: this kernel has no seccomp filters; continuing without one");
-    return {};
+    return control::Protection::Missing;
   }
   if (result != 0) return fail_sys("install the seccomp filter", -result);
-  return {};
+  return control::Protection::On;
 }
 
 }  // namespace adit::relay

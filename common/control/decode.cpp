@@ -176,6 +176,10 @@ bool read(Bytes bytes, Stats& out) {
         return append(value, out.sites_down);
       case 18:
         return read(value, out.route_count);
+      case 19:
+        return read(value, out.sandbox.seccomp, Protection::Missing);
+      case 20:
+        return read(value, out.sandbox.landlock, Protection::Missing);
       default:
         return true;
     }

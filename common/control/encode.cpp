@@ -250,6 +250,8 @@ void write(FieldWriter& out, const Stats& value) {
   out.text(16, value.cache_problem);
   for (const std::string& site : value.sites_down) out.text(17, site);
   out.number(18, value.route_count);
+  out.number(19, static_cast<std::uint64_t>(value.sandbox.seccomp));
+  out.number(20, static_cast<std::uint64_t>(value.sandbox.landlock));
 }
 
 void write(FieldWriter& out, const SiteState& value) {

@@ -261,6 +261,36 @@ struct RouteStats {
   bool operator==(const RouteStats&) const = default;
 };
 
+/// Whether a protection of the data process is in force. The value is the wire's.
+enum class Protection : std::uint8_t {
+  Unknown = 0,
+  On = 1,
+  Off = 2,      ///< by an option of adit-relay
+  Missing = 3,  ///< the kernel has none
+};
+
+/// "on", "off", "missing", or "" for one that is not known.
+[[nodiscard]] constexpr std::string_view to_string(Protection protection) {
+  switch (protection) {
+    case Protection::On:
+      return "on";
+    case Protection::Off:
+      return "off";
+    case Protection::Missing:
+      return "missing";
+    case Protection::Unknown:
+      break;
+  }
+  return "";
+}
+
+struct Sandbox {
+  Protection seccomp = Protection::Unknown;
+  Protection landlock = Protection::Unknown;
+
+  bool operator==(const Sandbox&) const = default;
+};
+
 struct Stats {
   std::string software;
   std::uint32_t supervisor_pid = 0;
@@ -279,6 +309,7 @@ struct Stats {
   std::uint64_t route_count = 0;        ///< of the live table
   std::vector<RouteStats> routes;       ///< those of them that have counted anything, by name
   std::vector<std::string> sites_down;  ///< as last told (SiteState), sorted
+  Sandbox sandbox;
   std::string cache_problem;  ///< why the live table is not on the relay's disk; empty: it is
 
   bool operator==(const Stats&) const = default;

@@ -82,6 +82,8 @@ json relay_json(const apply::Snapshot& snapshot) {
   relay["limits"] = {{"connections", stats.effective_limits.connections},
                      {"connections_per_client", stats.effective_limits.connections_per_client},
                      {"rate_per_client", stats.effective_limits.rate_per_client}};
+  relay["sandbox"] = {{"seccomp", control::to_string(stats.sandbox.seccomp)},
+                      {"landlock", control::to_string(stats.sandbox.landlock)}};
   relay["closed"] = stats.closed;
   relay["listeners"] = listeners_json(stats);
   return relay;

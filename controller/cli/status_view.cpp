@@ -48,6 +48,19 @@ std::string listener_text(const Json& listener) {
   return fmt::format("{} (not open: {})", where, problem.empty() ? "not bound yet" : problem);
 }
 
+/// "seccomp is off (an option of adit-relay), this kernel has no landlock"; empty: all is on.
+std::string sandbox_text(const Json& sandbox) {
+  std::string out;
+  for (const char* part : {"seccomp", "landlock"}) {
+    const std::string state = text_at(sandbox, part);
+    if (state != "off" && state != "missing") continue;
+    out += out.empty() ? "" : ", ";
+    out += state == "off" ? fmt::format("{} is off (an option of adit-relay)", part)
+                          : fmt::format("this kernel has no {}", part);
+  }
+  return out;
+}
+
 std::string relay_lines(const Json& relay) {
   if (member(relay, "connected") != true) {
     const std::string problem = text_at(relay, "problem");
@@ -66,6 +79,9 @@ std::string relay_lines(const Json& relay) {
     listeners += (listeners.empty() ? "" : ", ") + listener_text(listener);
   }
   if (!listeners.empty()) out += "       listens on " + printable(listeners) + "\n";
+  if (const auto sandbox = sandbox_text(member(relay, "sandbox")); !sandbox.empty()) {
+    out += "       sandbox: " + printable(sandbox) + "\n";
+  }
   if (const auto problem = text_at(relay, "problem"); !problem.empty()) {
     out += "       " + printable(problem) + "\n";
   }

@@ -1,6 +1,7 @@
 """What the data process may still do: no capability, no new privileges, a seccomp filter, and no
 file but those of its state folder. Asked of the kernel about the running process."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -36,6 +37,33 @@ def test_no_capability_no_new_privileges_and_a_seccomp_filter():
         supervisor = status_of(stats["supervisor_pid"])
         for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
             assert int(supervisor[name], 16) & ~BIND_SERVICE == 0, (name, supervisor[name])
+
+
+def has_landlock():
+    """landlock_create_ruleset(2) is asked for its version."""
+    create_ruleset, version = 444, 1
+    return ctypes.CDLL(None).syscall(create_ruleset, None, 0, version) >= 1
+
+
+def test_each_part_of_it_can_be_switched_off_and_is_told():
+    if relay_process.IS_SANITIZED:
+        raise cases.Skip("sanitizers need what the sandbox forbids")
+    for options, seccomp, landlock in ([], "on", "on"), (["--no-seccomp"], "off", "on"), (["--no-landlock"], "on", "off"):
+        if landlock == "on" and not has_landlock():
+            landlock = "missing"
+        with relay_process.RelayProcess(*options) as relay:
+            stats = relay.stats()
+            assert (stats["seccomp"], stats["landlock"]) == (seccomp, landlock), (options, stats)
+            status = status_of(stats["data_pid"])
+            assert status["Seccomp"] == ("2" if seccomp == "on" else "0"), (options, status)
+            assert status["NoNewPrivs"] == "1" and int(status["CapEff"], 16) == 0, (options, status)
+            relay.process.send_signal(signal.SIGHUP)  # a successor has the same
+            relay.wait_for("a successor serves")
+            again = relay.wait_until("the successor answers", lambda s: s["data_pid"] != stats["data_pid"])
+            assert (again["seccomp"], again["landlock"]) == (seccomp, landlock), (options, again)
+    with relay_process.RelayProcess(sandbox=False) as relay:
+        stats = relay.stats()
+        assert (stats["seccomp"], stats["landlock"]) == ("off", "off"), stats
 
 
 def test_everything_works_inside_the_sandbox():

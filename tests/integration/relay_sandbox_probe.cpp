@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
   const std::string state_dir = argv[1];
   const long landlock_version =
       ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-  if (auto entered = adit::relay::enter_sandbox(state_dir); !entered) {
+  if (auto entered = adit::relay::enter_sandbox(state_dir, {}); !entered) {
     std::fprintf(stderr, "%s\n", entered.error().what.c_str());
     return 1;
   }

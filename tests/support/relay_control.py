@@ -203,6 +203,8 @@ def decode_stats(body):
             out["sites_down"].append(value.decode())
         elif tag == 18:
             out["route_count"] = as_number(value)
+        elif tag in (19, 20):
+            out[{19: "seccomp", 20: "landlock"}[tag]] = ["", "on", "off", "missing"][as_number(value)]
     return out
 
 

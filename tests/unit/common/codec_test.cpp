@@ -61,6 +61,7 @@ Stats sample_stats() {
                      {{*IpAddress::parse("192.0.2.1"), 443}, 0, "address in use"}};
   stats.routes = {{"host/app", 1, 2, 3, 4}, {"", 0, 0, 0, 0}};
   stats.route_count = 15;
+  stats.sandbox = {Protection::Off, Protection::Missing};
   stats.cache_problem = "no space";
   stats.sites_down = {"home"};
   return stats;

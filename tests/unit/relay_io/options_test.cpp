@@ -22,6 +22,8 @@ TEST_CASE("options: defaults are those of an installed relay", "[relay]") {
   CHECK(options.workers >= 1);
   CHECK(options.workers <= kMaxWorkers);
   CHECK(options.has_sandbox);
+  CHECK(options.has_seccomp);
+  CHECK(options.has_landlock);
   CHECK(options.may_splice);
   CHECK_FALSE(options.controller_user);
   CHECK_FALSE(options.is_data_process);
@@ -40,8 +42,9 @@ TEST_CASE("options: values come after a space or an equals sign", "[relay]") {
 }
 
 TEST_CASE("options: a data process gets the same ones", "[relay]") {
-  const Options options = options_of({"--control", "/a b", "--state-dir", "/c", "--workers", "5",
-                                      "--no-sandbox", "--controller-user", "9", "--no-splice"});
+  const Options options =
+      options_of({"--control", "/a b", "--state-dir", "/c", "--workers", "5", "--no-sandbox",
+                  "--controller-user", "9", "--no-splice", "--no-seccomp", "--no-landlock"});
   const Options passed = options_of(data_process_arguments(options));
   CHECK(passed.is_data_process);
   CHECK(passed.control_path == options.control_path);
@@ -49,6 +52,8 @@ TEST_CASE("options: a data process gets the same ones", "[relay]") {
   CHECK(passed.workers == options.workers);
   CHECK(passed.controller_user == options.controller_user);
   CHECK_FALSE(passed.has_sandbox);
+  CHECK_FALSE(passed.has_seccomp);
+  CHECK_FALSE(passed.has_landlock);
   CHECK_FALSE(passed.may_splice);
 }
 
