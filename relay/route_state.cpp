@@ -19,12 +19,6 @@ std::shared_ptr<RouteState> RouteStates::get(std::string_view name) {
   return states_.emplace(name, std::make_shared<RouteState>()).first->second;
 }
 
-std::shared_ptr<RouteState> RouteStates::find(std::string_view name) const {
-  const std::scoped_lock lock(mutex_);
-  const auto known = states_.find(name);
-  return known != states_.end() ? known->second : nullptr;
-}
-
 void RouteStates::set_bandwidth(RouteState& state, const control::RouteLimits& limits,
                                 std::uint64_t table) {
   const std::scoped_lock lock(mutex_);

@@ -54,8 +54,6 @@ class RouteStates {
  public:
   /// The state of `name`, which is made when it is first asked for.
   std::shared_ptr<RouteState> get(std::string_view name);
-  /// Null: `name` was never used.
-  [[nodiscard]] std::shared_ptr<RouteState> find(std::string_view name) const;
   /// As RouteState::set_bandwidth, unless a table that is younger than `table` has done so.
   void set_bandwidth(RouteState& state, const control::RouteLimits& limits, std::uint64_t table);
   /// A number for a table that is being built; those of later ones are greater.

@@ -18,7 +18,7 @@
 
 namespace adit::relay {
 
-/// 100 000 routes need about 20 MiB; more than what one frame can carry is no cache of ours.
+/// 100 000 routes need about 16 MiB; more than what one frame can carry is no cache of ours.
 inline constexpr std::size_t kMaxTableCacheBytes = std::size_t{64} << 20;
 
 struct CachedTable {

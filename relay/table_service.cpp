@@ -116,7 +116,8 @@ void TableService::swap_table(std::shared_ptr<const RouteTable> table) {
   // Only now does no worker find a route in the table before that it has not found until then.
   std::vector<std::shared_ptr<const Route>> removed;
   for (const auto& route : before->used_routes()) {
-    if (!table_->contains(route->spec.name)) removed.push_back(route);
+    // One that was found there in the meantime is found here too, so that its new limits hold.
+    if (table_->find_by_name(route->spec.name) == nullptr) removed.push_back(route);
   }
   if (removed.empty()) return;
   on_all_workers([&](Worker& worker, std::size_t) { worker.drain_removed(removed); });

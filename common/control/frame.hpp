@@ -13,7 +13,7 @@
 
 namespace adit::control {
 
-/// 100 000 routes need about 20 MiB.
+/// 100 000 routes need about 16 MiB.
 inline constexpr std::size_t kMaxFrameBytes = std::size_t{64} << 20;
 
 /// `body` with its length in front, ready to be written.

@@ -11,7 +11,7 @@ from traffic import Serving, client_hello, connect, read_exactly, with_padding
 HOSTS = 100_000
 COUNT = 2000
 LIMIT = 2048
-PUSH_LIMIT = 30_000_000  # the bytes of the table are 16 MB, its index 7, everything else 5
+PUSH_LIMIT = 30_000_000  # the bytes of the table are 16 MB, its index 4, everything else 5
 MANY_LIMIT = 30_000_000  # nothing is left of the table before
 
 
